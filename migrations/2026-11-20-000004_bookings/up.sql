@@ -116,7 +116,7 @@ CREATE TABLE calendar_events (
     node uuid NOT NULL, -- which process committed it
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     at timestamptz NOT NULL DEFAULT now(),
-    ops jsonb NOT NULL,
+    operations jsonb NOT NULL,
     PRIMARY KEY (calendar_id, version)
 );
 CREATE INDEX calendar_events_xid ON calendar_events (xid);
