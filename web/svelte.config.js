@@ -16,8 +16,7 @@ export default {
 				// Event Calendar places its entries with style attributes.
 				'style-src': ['self', 'unsafe-inline'],
 				'img-src': ['self', 'data:'],
-				// Some browsers do not count the socket as "self".
-				'connect-src': ['self', 'ws:', 'wss:'],
+				'connect-src': ['self'],
 				'object-src': ['none'],
 				'base-uri': ['self']
 			}

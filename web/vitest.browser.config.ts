@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
 	test: {
 		include: ['tests/browser/**/*.test.ts'],
+		globalSetup: ['tests/browser/sign-in-once.ts'],
 		// The scenarios share the demo people; one file at a time keeps their calendars readable.
 		fileParallelism: false,
 		testTimeout: 60_000,

@@ -2,6 +2,7 @@
 
 import net from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { inject } from 'vitest';
 import { CalendarPage } from './calendar-page';
 
 export const SERVER = process.env.DENTICLOUD_URL ?? 'http://localhost:3000';
@@ -37,31 +38,44 @@ export interface PageOptions {
 	locale?: string;
 	server?: string;
 	viewport?: { width: number; height: number };
+	/** Opens the page as somebody who has signed in before. */
+	as?: Person;
 }
 
 export async function openPage(browser: Browser, options: PageOptions = {}): Promise<Page> {
+	const server = options.server ?? SERVER;
 	const context = await browser.newContext({
+		storageState: options.as && sessionOf(options.as, server),
 		locale: options.locale ?? 'es-EC',
 		timezoneId: options.timezoneId ?? 'Asia/Tokyo',
 		viewport: options.viewport ?? { width: 1280, height: 900 }
 	});
 	context.setDefaultTimeout(15_000);
 	const page = await context.newPage();
-	await page.goto(`${options.server ?? SERVER}/app`);
+	await page.goto(`${server}/app`);
 	return page;
 }
 
-/** Signs in, chooses the workspace when there are several, and waits until the calendar is live. */
+/** The stored session, moved to the address under which the page is opened. */
+function sessionOf(person: Person, server: string) {
+	const { cookies, origins } = inject('storages')[person.email]!;
+	return { cookies, origins: origins.map((stored) => ({ ...stored, origin: server })) };
+}
+
+export async function submitLogin(page: Page, person: Person): Promise<void> {
+	await page.getByTestId('login-email').fill(person.email);
+	await page.getByTestId('login-password').fill(person.password);
+	await page.getByTestId('login-submit').click();
+}
+
+/** Opens the page signed in, chooses the workspace when there are several, and waits until the calendar is live. */
 export async function signIn(
 	browser: Browser,
 	person: Person,
 	tenantId: string,
 	options: PageOptions = {}
 ): Promise<CalendarPage> {
-	const page = await openPage(browser, options);
-	await page.getByTestId('login-email').fill(person.email);
-	await page.getByTestId('login-password').fill(person.password);
-	await page.getByTestId('login-submit').click();
+	const page = await openPage(browser, { ...options, as: person });
 	await page.getByTestId('calendar').waitFor();
 	const workspaces = page.getByTestId('workspace');
 	if (await workspaces.isVisible()) await workspaces.selectOption(tenantId);

@@ -13,7 +13,7 @@ let desk: CalendarPage;
 
 beforeAll(async () => {
 	browser = await startBrowser();
-	practice = await Practice.of(DENTIST);
+	practice = await Practice.own();
 	// Two zones that are not the practice's: the times on the page must be the practice's all the same.
 	dentist = await signIn(browser, DENTIST, practice.tenantId, { timezoneId: 'Asia/Tokyo' });
 	desk = await signIn(browser, STAFF, practice.tenantId, { timezoneId: 'America/New_York' });

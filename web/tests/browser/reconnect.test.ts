@@ -12,7 +12,7 @@ let practice: Practice;
 beforeAll(async () => {
 	browser = await startBrowser();
 	wire = await startWire();
-	practice = await Practice.of(DENTIST);
+	practice = await Practice.own();
 });
 afterAll(async () => {
 	await browser?.close();

@@ -1,8 +1,9 @@
 // What the scenarios ask the server beside the page: who and when is free, so that they can run again and again.
 
 import type { Appointment } from '@denticloud/client';
+import { inject } from 'vitest';
 import { toWall } from '../../src/lib/zone';
-import { SERVER, type Person } from './harness';
+import { SERVER } from './harness';
 
 interface Named {
 	id: string;
@@ -39,15 +40,10 @@ export class Practice {
 		private readonly calendars: DemoCalendar[]
 	) {}
 
-	static async of(person: Person): Promise<Practice> {
-		const answer = await fetch(`${SERVER}/auth/login`, {
-			method: 'POST',
-			headers: { 'Content-Type': 'application/json' },
-			body: JSON.stringify(person)
-		});
-		if (!answer.ok) throw new Error(`login of ${person.email}: ${answer.status}`);
-		const login = (await answer.json()) as any;
-		const { tenantId, zone } = login.workspaces[0];
+	/** The signed-in dentist's. */
+	static async own(): Promise<Practice> {
+		const login = inject('login');
+		const { tenantId, zone } = login.workspaces[0]!;
 		const get = (path: string) => ask(login.accessToken, tenantId, path);
 		const calendars: DemoCalendar[] = (await get('/calendars?limit=200')).items;
 		const treatments: DemoTreatment[] = (await get('/treatments?limit=200')).items;

@@ -3,7 +3,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DENTIST, openPage, signIn, STAFF, startBrowser } from './harness';
+import { DENTIST, openPage, signIn, STAFF, startBrowser, submitLogin } from './harness';
 import { Practice } from './rest';
 
 let browser: Browser;
@@ -11,16 +11,14 @@ let practice: Practice;
 
 beforeAll(async () => {
 	browser = await startBrowser();
-	practice = await Practice.of(DENTIST);
+	practice = await Practice.own();
 });
 afterAll(() => browser?.close());
 
 describe('signing in', () => {
 	it('says that a password is wrong, in the language of the browser', async () => {
 		const page = await openPage(browser, { locale: 'en-US' });
-		await page.getByTestId('login-email').fill(DENTIST.email);
-		await page.getByTestId('login-password').fill('not the password');
-		await page.getByTestId('login-submit').click();
+		await submitLogin(page, { ...DENTIST, password: 'not the password' });
 		const error = page.getByTestId('login-error');
 		await error.waitFor();
 		expect(await error.innerText()).toContain('not right');
@@ -29,7 +27,9 @@ describe('signing in', () => {
 	});
 
 	it('survives a reload, and ends with signing out', async () => {
-		const { page } = await signIn(browser, DENTIST, practice.tenantId);
+		const page = await openPage(browser);
+		await submitLogin(page, DENTIST);
+		await page.getByTestId('calendar').waitFor();
 		await page.reload();
 		await page.getByTestId('calendar').waitFor();
 		await page.getByTestId('logout').click();
