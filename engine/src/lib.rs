@@ -1,5 +1,4 @@
 //! The scheduling engine: pure rules (`scheduling`), and the actors, writers and feed that apply
 //! them. Knows nothing of HTTP.
 
-pub mod ics;
 pub mod scheduling;
