@@ -7,6 +7,7 @@ pub mod commit;
 pub mod connection;
 pub mod epoch;
 pub mod ids;
+pub mod idempotency;
 pub mod in_doubt;
 pub mod log;
 pub mod migrate;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schema::ids::CalendarId;
-use schema::models::pattern::{Placed, Segment};
+use schema::models::pattern::{Placed, Role, Segment};
 use schema::span::{Minute, Span};
 
 /// The longest visit, in minutes.
@@ -15,7 +15,8 @@ pub fn is_valid(segments: &[Segment], duration: i64) -> bool {
     (1..=LONGEST_VISIT).contains(&duration)
         && !segments.is_empty()
         && segments.iter().all(|segment| {
-            0 <= segment.from
+            segment.role != Role::Patient
+                && 0 <= segment.from
                 && segment.from < segment.to
                 && segment.to <= duration
                 && (0..=LONGEST_VISIT).contains(&segment.buffer_before)
@@ -35,6 +36,19 @@ pub fn stretch(segments: &[Segment], from: i64, to: i64) -> Option<Vec<Segment>>
         })
         .collect();
     is_valid(&stretched, to).then_some(stretched)
+}
+
+/// The patient's part: the whole visit.
+#[must_use]
+pub fn patient(calendar_id: CalendarId, duration: i64) -> Placed {
+    let segment = Segment {
+        role: Role::Patient,
+        from: 0,
+        to: duration,
+        buffer_before: 0,
+        buffer_after: 0,
+    };
+    Placed { segment, calendar_id }
 }
 
 /// The time that a visit starting at `start` takes on each calendar, buffers included. Parts of one
@@ -67,7 +81,6 @@ pub fn claims(pattern: &[Placed], start: Minute) -> BTreeMap<CalendarId, Vec<Spa
 
 #[cfg(test)]
 mod tests {
-    use schema::models::pattern::Role;
     use uuid::Uuid;
 
     use super::*;

@@ -21,6 +21,17 @@ pub enum Asker {
     Public,
 }
 
+impl Asker {
+    /// How a confirmation came in.
+    #[must_use]
+    pub fn channel(self) -> &'static str {
+        match self {
+            Self::Staff => "staff",
+            Self::Public => "patient",
+        }
+    }
+}
+
 /// Staff may enter visits that began at most this long ago.
 const PAST_ENTRY_DAYS: i64 = 35;
 

@@ -96,7 +96,8 @@ impl Rejection {
 }
 
 /// Rules that staff with the permission may override, each named in the request. Overlap never is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Override {
     OutsideHours,
     TooSoon,

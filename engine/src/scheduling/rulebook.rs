@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use schema::calendars::Kind;
 use schema::commit::RulesSeen;
 use schema::ids::{CalendarId, ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
 use schema::models::catalogue as rows;
@@ -167,6 +166,15 @@ impl RuleBook {
         })
     }
 
+    /// Whether `other` was made of newer rows.
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        let older = |mine: Option<&i64>, theirs: &i64| mine.is_none_or(|mine| mine < theirs);
+        let seen = &self.seen;
+        other.seen.tenants.iter().any(|(id, version)| older(seen.tenants.get(id), version))
+            || other.seen.clinics.iter().any(|(id, version)| older(seen.clinics.get(id), version))
+    }
+
     /// Whether `provider` offers `treatment`: named for it, or of the role that leads it.
     #[must_use]
     pub fn offers(&self, provider: &Provider, treatment: &Treatment) -> bool {
@@ -242,17 +250,6 @@ impl RuleBook {
             )
         });
         Some(spans.collect())
-    }
-
-    /// The kind of calendar that a role's resource has.
-    #[must_use]
-    pub fn kind_of(role: Role) -> Kind {
-        match role {
-            Role::Dentist => Kind::Dentist,
-            Role::Hygienist | Role::Assistant => Kind::Staff,
-            Role::Operatory => Kind::Operatory,
-            Role::Equipment => Kind::Equipment,
-        }
     }
 
     /// Every calendar that the practice's visits can take, but for patients'.
