@@ -46,7 +46,10 @@ struct Desk {
 
 impl Desk {
     fn new(cell: Arc<Cell>) -> Self {
-        Self { cell, reservations: Reservations::default() }
+        Self {
+            cell,
+            reservations: Reservations::default(),
+        }
     }
 
     fn reserve(&mut self, ask: Ask, waiter: Waiter) {
@@ -82,7 +85,12 @@ pub(crate) struct CalendarActor {
 
 impl CalendarActor {
     pub(crate) fn new(cell: Arc<Cell>, registry: Arc<Registry>, idle_after: Duration) -> Self {
-        Self { desk: Desk::new(cell), registry, idle_after, last_used: Instant::now() }
+        Self {
+            desk: Desk::new(cell),
+            registry,
+            idle_after,
+            last_used: Instant::now(),
+        }
     }
 }
 
@@ -95,7 +103,9 @@ impl Actor for CalendarActor {
             let idle = actor.desk.reservations.is_idle();
             if idle && actor.last_used.elapsed() >= actor.idle_after {
                 // What is in the mailbox now is dropped with the actor, and asked again.
-                actor.registry.retire(actor.desk.cell.id, &context.address());
+                actor
+                    .registry
+                    .retire(actor.desk.cell.id, &context.address());
                 actix::ActorContext::stop(context);
             }
         });
@@ -136,7 +146,10 @@ pub(crate) struct PatientShard {
 
 impl PatientShard {
     pub(crate) fn new(mailbox_max: usize) -> Self {
-        Self { desks: HashMap::new(), mailbox_max }
+        Self {
+            desks: HashMap::new(),
+            mailbox_max,
+        }
     }
 }
 
@@ -152,8 +165,10 @@ impl Handler<Reserve> for PatientShard {
     type Result = ();
 
     fn handle(&mut self, message: Reserve, _: &mut Self::Context) {
-        let desk =
-            self.desks.entry(message.cell.id).or_insert_with(|| Desk::new(message.cell));
+        let desk = self
+            .desks
+            .entry(message.cell.id)
+            .or_insert_with(|| Desk::new(message.cell));
         desk.reserve(message.ask, message.answer);
     }
 }

@@ -34,9 +34,18 @@ pub enum Command {
     Book(Book),
     Reschedule(Reschedule),
     Resize(Resize),
-    Cancel { appointment: Target, reason: String },
-    SetStatus { appointment: Target, status: Status },
-    EditNotes { appointment: Target, notes: Option<String> },
+    Cancel {
+        appointment: Target,
+        reason: String,
+    },
+    SetStatus {
+        appointment: Target,
+        status: Status,
+    },
+    EditNotes {
+        appointment: Target,
+        notes: Option<String>,
+    },
     Import(Import),
 }
 
@@ -111,8 +120,12 @@ pub struct BusyTime {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "done", rename_all = "snake_case")]
 pub enum Done {
-    Appointment(Appointment),
-    Imported { added: usize, removed: usize, unchanged: usize },
+    Appointment(Box<Appointment>),
+    Imported {
+        added: usize,
+        removed: usize,
+        unchanged: usize,
+    },
 }
 
 /// The answer to a command that was done.

@@ -16,9 +16,14 @@ use crate::directory::Cell;
 pub(crate) enum Outcome {
     Committed(Answer),
     /// The key had been used, by a command with this fingerprint.
-    Replayed { answer: Answer, fingerprint: Vec<u8> },
+    Replayed {
+        answer: Answer,
+        fingerprint: Vec<u8>,
+    },
     /// Decided on something old; these calendars have moved on (none: the rules have).
-    Stale { calendars: Vec<CalendarId> },
+    Stale {
+        calendars: Vec<CalendarId>,
+    },
     /// Not committed, and not for anything that deciding again would mend.
     Failed,
 }
@@ -145,8 +150,10 @@ mod tests {
     use super::*;
 
     fn change(name: u128, calendars: &[u128]) -> Pending {
-        let ops: BTreeMap<_, _> =
-            calendars.iter().map(|id| (CalendarId(Uuid::from_u128(*id)), Vec::new())).collect();
+        let ops: BTreeMap<_, _> = calendars
+            .iter()
+            .map(|id| (CalendarId(Uuid::from_u128(*id)), Vec::new()))
+            .collect();
         Pending {
             change: Change {
                 tx: TxId(Uuid::from_u128(name)),
@@ -173,13 +180,18 @@ mod tests {
     }
 
     fn names(batch: &[Pending]) -> Vec<u128> {
-        batch.iter().map(|pending| pending.change.tx.0.as_u128()).collect()
+        batch
+            .iter()
+            .map(|pending| pending.change.tx.0.as_u128())
+            .collect()
     }
 
     #[test]
     fn a_calendar_is_in_one_batch_at_a_time_and_keeps_its_order() {
         let mut state = State::default();
-        state.pending.extend([change(1, &[1, 2]), change(2, &[2, 3]), change(3, &[9])]);
+        state
+            .pending
+            .extend([change(1, &[1, 2]), change(2, &[2, 3]), change(3, &[9])]);
         let first = state.take(1);
         assert_eq!(names(&first), [1]);
         state.pending.push_back(change(4, &[3]));

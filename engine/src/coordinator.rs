@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 use schema::commit::Key;
-use schema::ids::{CalendarId, TxId};
 use schema::idempotency;
+use schema::ids::{CalendarId, TxId};
 use schema::models::claim::Claim;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -69,9 +69,16 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
         let done = plan.done.clone();
         match commit(parts, plan, reserved).await? {
             Outcome::Committed(answer) => {
-                return Ok(Reply { done, positions: answer.positions, replay: false });
+                return Ok(Reply {
+                    done,
+                    positions: answer.positions,
+                    replay: false,
+                });
             }
-            Outcome::Replayed { answer, fingerprint } => {
+            Outcome::Replayed {
+                answer,
+                fingerprint,
+            } => {
                 return match &key {
                     Some(key) => replay(key, answer, &fingerprint),
                     None => Err(Failure::Internal.into()),
@@ -83,7 +90,11 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
                 if calendars.is_empty() {
                     parts.rules.forget(request.tenant);
                 }
-                for id in if calendars.is_empty() { touched } else { calendars } {
+                for id in if calendars.is_empty() {
+                    touched
+                } else {
+                    calendars
+                } {
                     parts.directory.catch_up(id).await?;
                 }
             }
@@ -95,7 +106,9 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
 
 /// The key with the fingerprint of its command.
 fn key_of(request: &Request) -> Result<Option<Key>, Failure> {
-    let Some(key) = &request.key else { return Ok(None) };
+    let Some(key) = &request.key else {
+        return Ok(None);
+    };
     let canonical = serde_json::to_vec(&request.command).map_err(|_| Failure::Internal)?;
     Ok(Some(Key {
         tenant: request.tenant,
@@ -105,11 +118,7 @@ fn key_of(request: &Request) -> Result<Option<Key>, Failure> {
     }))
 }
 
-fn replay(
-    key: &Key,
-    answer: schema::commit::Answer,
-    fingerprint: &[u8],
-) -> Result<Reply, Refusal> {
+fn replay(key: &Key, answer: schema::commit::Answer, fingerprint: &[u8]) -> Result<Reply, Refusal> {
     if key.fingerprint != fingerprint {
         return Err(Rejection::IdempotencyMismatch.into());
     }
@@ -117,12 +126,24 @@ fn replay(
         tracing::error!(%error, "a stored answer cannot be read");
         Failure::Internal
     })?;
-    Ok(Reply { done, positions: answer.positions, replay: true })
+    Ok(Reply {
+        done,
+        positions: answer.positions,
+        replay: true,
+    })
 }
 
 fn nothing_to_do(plan: &Plan) -> Reply {
-    let positions = plan.cells.iter().map(|(id, cell)| (*id, cell.version())).collect();
-    Reply { done: plan.done.clone(), positions, replay: false }
+    let positions = plan
+        .cells
+        .iter()
+        .map(|(id, cell)| (*id, cell.version()))
+        .collect();
+    Reply {
+        done: plan.done.clone(),
+        positions,
+        replay: false,
+    }
 }
 
 /// What to tell of a claim in the way. Where and when, never whose.
@@ -130,7 +151,10 @@ fn taken(plan: &Plan, calendar: CalendarId, claim: &Claim) -> Rejection {
     if plan.patient == Some(calendar) {
         return Rejection::PatientBusy;
     }
-    Rejection::SlotTaken(Conflict { calendar, span: claim.span })
+    Rejection::SlotTaken(Conflict {
+        calendar,
+        span: claim.span,
+    })
 }
 
 /// Reserved time; freed when this is dropped before a writer has taken it over.
@@ -150,7 +174,13 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         for cell in &self.cells {
-            self.registry.settle(cell, Settle { calendar: cell.id, change: self.change });
+            self.registry.settle(
+                cell,
+                Settle {
+                    calendar: cell.id,
+                    change: self.change,
+                },
+            );
         }
     }
 }
@@ -163,24 +193,26 @@ enum Reservation {
 
 /// Asks the calendars one after the other, in ascending order: so two commands never hold what the
 /// other waits for.
-async fn reserve(
-    parts: &Parts,
-    plan: &Plan,
-    deadline: Instant,
-) -> Result<Reservation, Failure> {
+async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reservation, Failure> {
     let mut reserved = Reserved {
         registry: Arc::clone(&parts.registry),
         change: plan.change.tx,
         cells: Vec::with_capacity(plan.asks.len()),
     };
     for (id, ask) in &plan.asks {
-        let Some(cell) = plan.cells.get(id) else { return Err(Failure::Internal) };
+        let Some(cell) = plan.cells.get(id) else {
+            return Err(Failure::Internal);
+        };
         // Before asking: giving up takes the question back too.
         reserved.cells.push(Arc::clone(cell));
         let mut asked = 0;
         let answer = loop {
             let (answer, heard) = oneshot::channel();
-            let message = Reserve { cell: Arc::clone(cell), ask: ask.clone(), answer };
+            let message = Reserve {
+                cell: Arc::clone(cell),
+                ask: ask.clone(),
+                answer,
+            };
             asked += 1;
             match parts.registry.reserve(message) {
                 Ok(()) => {}
@@ -207,7 +239,12 @@ async fn reserve(
 async fn commit(parts: &Parts, plan: Plan, reserved: Reserved) -> Result<Outcome, Failure> {
     let (outcome, heard) = oneshot::channel();
     let cells = reserved.hand_over();
-    parts.queue.push(Pending { change: plan.change, cells, outcome, queued: Instant::now() });
+    parts.queue.push(Pending {
+        change: plan.change,
+        cells,
+        outcome,
+        queued: Instant::now(),
+    });
     match tokio::time::timeout(parts.settings.commit_deadline, heard).await {
         Ok(Ok(outcome)) => Ok(outcome),
         // The writer still has it and will not let go before it knows.
@@ -229,15 +266,24 @@ pub(crate) struct Turn<'a> {
 impl KeyLocks {
     async fn lock(&self, key: &Key) -> Turn<'_> {
         // Not by fingerprint: the same key with another command must wait too.
-        let name = Key { fingerprint: Vec::new(), ..key.clone() };
+        let name = Key {
+            fingerprint: Vec::new(),
+            ..key.clone()
+        };
         let lock = Arc::clone(&self.0.entry(name.clone()).or_default());
-        Turn { locks: self, key: name, guard: Some(lock.lock_owned().await) }
+        Turn {
+            locks: self,
+            key: name,
+            guard: Some(lock.lock_owned().await),
+        }
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.guard.take();
-        self.locks.0.remove_if(&self.key, |_, lock| Arc::strong_count(lock) == 1);
+        self.locks
+            .0
+            .remove_if(&self.key, |_, lock| Arc::strong_count(lock) == 1);
     }
 }

@@ -94,7 +94,9 @@ impl Cell {
     }
 
     fn lock(&self) -> MutexGuard<'_, Followers> {
-        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Applies and publishes the next event and tells the followers.
@@ -123,7 +125,13 @@ impl Cell {
         followers.next += 1;
         let number = followers.next;
         followers.by_number.insert(number, follower);
-        (self.timeline(), Following { cell: Arc::clone(self), number })
+        (
+            self.timeline(),
+            Following {
+                cell: Arc::clone(self),
+                number,
+            },
+        )
     }
 }
 
@@ -147,7 +155,10 @@ const LOG_CHUNK: i64 = 500;
 impl Directory {
     #[must_use]
     pub fn new(pool: ConnectionPool) -> Self {
-        Self { cells: DashMap::new(), pool }
+        Self {
+            cells: DashMap::new(),
+            pool,
+        }
     }
 
     /// The calendar, if it is loaded.
@@ -181,13 +192,19 @@ impl Directory {
     /// # Errors
     /// When the database cannot be read.
     pub async fn ensure(&self, ids: &[CalendarId]) -> QueryResult<()> {
-        let missing: Vec<CalendarId> =
-            ids.iter().copied().filter(|id| !self.cells.contains_key(id)).collect();
+        let missing: Vec<CalendarId> = ids
+            .iter()
+            .copied()
+            .filter(|id| !self.cells.contains_key(id))
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let mut connection =
-            self.pool.get().await.map_err(|error| unavailable(error.to_string()))?;
+        let mut connection = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
         for chunk in missing.chunks(LOAD_CHUNK) {
             let mut fresh = Vec::new();
             for loaded in calendars::load(&mut connection, chunk).await? {
@@ -214,8 +231,11 @@ impl Directory {
     /// # Errors
     /// When the database cannot be read.
     pub async fn catch_up(&self, id: CalendarId) -> QueryResult<i64> {
-        let mut connection =
-            self.pool.get().await.map_err(|error| unavailable(error.to_string()))?;
+        let mut connection = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
         self.catch_up_on(&mut connection, id).await
     }
 
@@ -224,7 +244,9 @@ impl Directory {
         connection: &mut diesel_async::AsyncPgConnection,
         id: CalendarId,
     ) -> QueryResult<i64> {
-        let Some(cell) = self.loaded(id) else { return Ok(0) };
+        let Some(cell) = self.loaded(id) else {
+            return Ok(0);
+        };
         loop {
             let from = cell.version();
             let events = log::after(connection, id, from, LOG_CHUNK).await?;

@@ -46,7 +46,11 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) async fn connection(&self) -> Result<PooledConnection, Failure> {
-        Ok(self.pool.get().await.map_err(|error| unavailable(error.to_string()))?)
+        Ok(self
+            .pool
+            .get()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?)
     }
 }
 
@@ -92,13 +96,19 @@ impl Engine {
     pub async fn start(url: &str, settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
         let mut connection = connect(url, Role::Engine).await.map_err(|e| failed(&e))?;
-        let epoch = epoch::current(&mut connection).await.map_err(|e| failed(&e))?;
+        let epoch = epoch::current(&mut connection)
+            .await
+            .map_err(|e| failed(&e))?;
         // Before anything is loaded, so that no change falls between loading and polling.
-        let horizon = log::horizon(&mut connection).await.map_err(|e| failed(&e))?;
+        let horizon = log::horizon(&mut connection)
+            .await
+            .map_err(|e| failed(&e))?;
 
         let node = Uuid::new_v4();
         let pool = pool(url, Role::Engine, settings.readers).map_err(|e| failed(&e))?;
-        let arbiters: Vec<Arbiter> = (0..settings.arbiters.max(1)).map(|_| Arbiter::new()).collect();
+        let arbiters: Vec<Arbiter> = (0..settings.arbiters.max(1))
+            .map(|_| Arbiter::new())
+            .collect();
         let directory = Arc::new(Directory::new(pool.clone()));
         let registry = Arc::new(Registry::new(
             &arbiters,
@@ -186,7 +196,9 @@ impl Engine {
                 let mut connection = self.0.parts.connection().await?;
                 calendars::bookable_after(&mut connection, after, WARM_CHUNK).await?
             };
-            let Some(last) = ids.last().copied() else { return Ok(()) };
+            let Some(last) = ids.last().copied() else {
+                return Ok(());
+            };
             self.0.parts.directory.ensure(&ids).await?;
             after = Some(last);
         }
@@ -226,17 +238,17 @@ impl Engine {
             // Nobody may be listening any more; the command has had its effect all the same.
             let _ = answer.send(outcome);
         });
-        heard.await.unwrap_or(Err(Refusal::Failed(Failure::OutcomeUnknown)))
+        heard
+            .await
+            .unwrap_or(Err(Refusal::Failed(Failure::OutcomeUnknown)))
     }
 
-    async fn run(
-        &self,
-        request: Request,
-        _permit: OwnedSemaphorePermit,
-    ) -> Result<Reply, Refusal> {
+    async fn run(&self, request: Request, _permit: OwnedSemaphorePermit) -> Result<Reply, Refusal> {
         let outcome = coordinator::run(&self.0.parts, request).await;
         match &outcome {
-            Ok(_) => metrics::counter!("denticloud_commands_total", "outcome" => "done").increment(1),
+            Ok(_) => {
+                metrics::counter!("denticloud_commands_total", "outcome" => "done").increment(1)
+            }
             Err(Refusal::Rejected(rejection)) => {
                 metrics::counter!("denticloud_rejections_total", "code" => rejection.code())
                     .increment(1);
@@ -310,7 +322,9 @@ impl Engine {
     ) -> Result<Vec<Slot>, Refusal> {
         let directory = &self.0.parts.directory;
         let ids: BTreeSet<CalendarId> = book.calendars().collect();
-        directory.ensure(&ids.into_iter().collect::<Vec<_>>()).await?;
+        directory
+            .ensure(&ids.into_iter().collect::<Vec<_>>())
+            .await?;
         let now = self.0.parts.clock.minute();
         let is_free = |calendar, span| directory.is_free(calendar, span);
         Ok(availability::search(book, search, now, &is_free)?)
@@ -340,7 +354,11 @@ impl Engine {
         }
         self.0.parts.queue.close();
         let writers = std::mem::take(
-            &mut *self.0.writers.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+            &mut *self
+                .0
+                .writers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
         );
         let ended = futures_util::future::join_all(writers);
         if tokio::time::timeout(STOP_WAIT, ended).await.is_err() {

@@ -47,19 +47,28 @@ pub(crate) async fn plan(
     key: Option<&Key>,
     avoid: &BTreeSet<CalendarId>,
 ) -> Result<Plan, Refusal> {
-    let planner = Planner { parts, request, key, avoid };
+    let planner = Planner {
+        parts,
+        request,
+        key,
+        avoid,
+    };
     match &request.command {
         Command::Book(book) => planner.book(book).await,
         Command::Reschedule(to) => planner.reschedule(to).await,
         Command::Resize(to) => planner.resize(to).await,
-        Command::Cancel { appointment, reason } => {
+        Command::Cancel {
+            appointment,
+            reason,
+        } => {
             planner
                 .set_status(*appointment, Status::Cancelled, Some(reason.clone()))
                 .await
         }
-        Command::SetStatus { appointment, status } => {
-            planner.set_status(*appointment, *status, None).await
-        }
+        Command::SetStatus {
+            appointment,
+            status,
+        } => planner.set_status(*appointment, *status, None).await,
         Command::EditNotes { appointment, notes } => {
             planner.edit_notes(*appointment, notes.clone()).await
         }
@@ -136,7 +145,9 @@ impl Planner<'_> {
             confirmed_via: None,
             created_by: self.request.user,
         };
-        let mut plan = self.visit("appointment.booked", None, appointment, &placed.overridden).await?;
+        let mut plan = self
+            .visit("appointment.booked", None, appointment, &placed.overridden)
+            .await?;
         plan.chosen = placed.chosen;
         plan.change.rules = rules.seen.clone();
         Ok(plan)
@@ -147,7 +158,12 @@ impl Planner<'_> {
         self.directory().ensure(&ids).await?;
         let directory = self.directory();
         let is_free = |calendar: CalendarId, span: Span| directory.is_free(calendar, span);
-        Ok(placement::place(rules, wish, self.parts.clock.minute(), &is_free)?)
+        Ok(placement::place(
+            rules,
+            wish,
+            self.parts.clock.minute(),
+            &is_free,
+        )?)
     }
 
     async fn reschedule(&self, to: &Reschedule) -> Result<Plan, Refusal> {
@@ -157,7 +173,8 @@ impl Planner<'_> {
         }
         let provider = to.provider.unwrap_or(before.provider);
         let span = Span::lasting(to.start, before.span.minutes()).ok_or(Rejection::BadDuration)?;
-        self.move_to(before, provider, span, to.operatory, &to.overrides, None).await
+        self.move_to(before, provider, span, to.operatory, &to.overrides, None)
+            .await
     }
 
     async fn resize(&self, to: &Resize) -> Result<Plan, Refusal> {
@@ -167,7 +184,15 @@ impl Planner<'_> {
         }
         let span = Span::lasting(before.span.start(), to.duration).ok_or(Rejection::BadDuration)?;
         let (provider, operatory) = (before.provider, Some(before.operatory));
-        self.move_to(before, provider, span, operatory, &to.overrides, Some(to.duration)).await
+        self.move_to(
+            before,
+            provider,
+            span,
+            operatory,
+            &to.overrides,
+            Some(to.duration),
+        )
+        .await
     }
 
     /// Another span, provider or operatory for an appointment, by its own copy of the pattern.
@@ -196,9 +221,8 @@ impl Planner<'_> {
         let directory = self.directory();
         let ids: Vec<CalendarId> = rules.calendars().collect();
         directory.ensure(&ids).await?;
-        let is_free = |calendar: CalendarId, span: Span| {
-            directory.is_free_but_for(calendar, span, before.id)
-        };
+        let is_free =
+            |calendar: CalendarId, span: Span| directory.is_free_but_for(calendar, span, before.id);
         let wish = Wish {
             provider,
             treatment,
@@ -231,7 +255,9 @@ impl Planner<'_> {
             Some(_) => "appointment.resized",
             None => "appointment.rescheduled",
         };
-        let mut plan = self.visit(action, Some(held), after, &placed.overridden).await?;
+        let mut plan = self
+            .visit(action, Some(held), after, &placed.overridden)
+            .await?;
         plan.chosen = placed.chosen;
         plan.change.rules = rules.seen.clone();
         Ok(plan)
@@ -262,14 +288,20 @@ impl Planner<'_> {
             Status::Cancelled => "appointment.cancelled",
             _ => "appointment.status",
         };
-        self.visit(action, Some(held), after, &BTreeSet::new()).await
+        self.visit(action, Some(held), after, &BTreeSet::new())
+            .await
     }
 
     async fn edit_notes(&self, target: Target, notes: Option<String>) -> Result<Plan, Refusal> {
         let before = self.appointment(target).await?;
         let held = self.held_by(&before).await?;
-        let after = Appointment { version: before.version + 1, notes, ..before };
-        self.visit("appointment.noted", Some(held), after, &BTreeSet::new()).await
+        let after = Appointment {
+            version: before.version + 1,
+            notes,
+            ..before
+        };
+        self.visit("appointment.noted", Some(held), after, &BTreeSet::new())
+            .await
     }
 
     /// The appointment as the database has it, at the version that the asker has seen.
@@ -292,8 +324,11 @@ impl Planner<'_> {
             true => pattern::claims(&appointment.pattern, appointment.span.start()),
             false => BTreeMap::new(),
         };
-        let calendars: BTreeSet<CalendarId> =
-            appointment.pattern.iter().map(|placed| placed.calendar_id).collect();
+        let calendars: BTreeSet<CalendarId> = appointment
+            .pattern
+            .iter()
+            .map(|placed| placed.calendar_id)
+            .collect();
         let cells = self.cells(calendars).await?;
         let mut held = BTreeMap::new();
         for (id, cell) in cells {
@@ -318,24 +353,41 @@ impl Planner<'_> {
         overridden: &BTreeSet<Override>,
     ) -> Result<Plan, Refusal> {
         let tx = TxId::new();
-        let patient = after.pattern.iter().find(|placed| placed.segment.role == Role::Patient);
+        let patient = after
+            .pattern
+            .iter()
+            .find(|placed| placed.segment.role == Role::Patient);
         let patient = patient.map(|placed| placed.calendar_id);
-        let VisitChange { ops, asks, claims_put, claims_del } =
-            visit::change(tx, &before.unwrap_or_default(), &after);
+        let VisitChange {
+            ops,
+            asks,
+            claims_put,
+            claims_del,
+        } = visit::change(tx, &before.unwrap_or_default(), &after);
         let cells = self.cells(asks.keys().copied()).await?;
-        let done = Done::Appointment(after.clone());
+        let done = Done::Appointment(Box::new(after.clone()));
         let change = Change {
             tx,
             action,
             subject: after.id.0,
-            overrides: overridden.iter().map(|rule| rule.code().to_owned()).collect(),
+            overrides: overridden
+                .iter()
+                .map(|rule| rule.code().to_owned())
+                .collect(),
             ops,
             claims_put,
             claims_del,
             appointments: vec![after],
             ..self.change(&done)?
         };
-        Ok(Plan { change, asks, cells, chosen: BTreeSet::new(), patient, done })
+        Ok(Plan {
+            change,
+            asks,
+            cells,
+            chosen: BTreeSet::new(),
+            patient,
+            done,
+        })
     }
 
     /// A change that does nothing yet.
@@ -368,18 +420,28 @@ impl Planner<'_> {
             calendars::external_claims(&mut connection, import.calendar, &import.source).await?;
         drop(connection);
         let known: HashMap<ClaimId, Span> = stored.into_iter().collect();
-        let wanted: HashMap<ClaimId, Span> =
-            import.busy.iter().map(|busy| (busy.id, busy.span)).collect();
+        let wanted: HashMap<ClaimId, Span> = import
+            .busy
+            .iter()
+            .map(|busy| (busy.id, busy.span))
+            .collect();
 
         let tx = TxId::new();
         let mut ops = Vec::new();
-        let mut ask =
-            Ask { change: tx, books: SmallVec::new(), states: SmallVec::new(), frees: SmallVec::new() };
+        let mut ask = Ask {
+            change: tx,
+            books: SmallVec::new(),
+            states: SmallVec::new(),
+            frees: SmallVec::new(),
+        };
         let mut claims_del = Vec::new();
         for (id, span) in &known {
             // What lies outside the window was not asked for this time, and stays.
             if span.overlaps(import.window) && wanted.get(id) != Some(span) {
-                ops.push(Op::Del { id: *id, span: *span });
+                ops.push(Op::Del {
+                    id: *id,
+                    span: *span,
+                });
                 ask.frees.push((*id, *span));
                 claims_del.push(*id);
             }
@@ -399,8 +461,10 @@ impl Planner<'_> {
             ops.push(Op::Put(claim.clone()));
             ask.states.push(busy.span);
             claims_put.push((import.calendar, claim));
-            let label =
-                Label { title: busy.title.clone(), source: Some(import.source.clone()) };
+            let label = Label {
+                title: busy.title.clone(),
+                source: Some(import.source.clone()),
+            };
             labels.insert(busy.id, label);
         }
         let done = Done::Imported {
@@ -423,7 +487,14 @@ impl Planner<'_> {
             labels,
             ..self.change(&done)?
         };
-        Ok(Plan { change, asks, cells, chosen: BTreeSet::new(), patient: None, done })
+        Ok(Plan {
+            change,
+            asks,
+            cells,
+            chosen: BTreeSet::new(),
+            patient: None,
+            done,
+        })
     }
 }
 
@@ -437,8 +508,9 @@ impl Directory {
     fn is_free_but_for(&self, calendar: CalendarId, span: Span, own: AppointmentId) -> bool {
         let cell = self.loaded(calendar);
         cell.is_some_and(|cell| {
-            cell.timeline().overlapping(span).all(|claim| visit::belongs_to(claim, own))
+            cell.timeline()
+                .overlapping(span)
+                .all(|claim| visit::belongs_to(claim, own))
         })
     }
 }
-

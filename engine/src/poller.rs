@@ -41,7 +41,8 @@ impl Poller {
             match self.poll(since).await {
                 Ok(next) => {
                     since = next;
-                    metrics::gauge!("denticloud_feed_lag_seconds").set(last.elapsed().as_secs_f64());
+                    metrics::gauge!("denticloud_feed_lag_seconds")
+                        .set(last.elapsed().as_secs_f64());
                     last = Instant::now();
                 }
                 // The next poll begins where this one did: nothing is skipped.
@@ -51,8 +52,11 @@ impl Poller {
     }
 
     async fn poll(&self, since: Horizon) -> QueryResult<Horizon> {
-        let mut connection =
-            self.pool.get().await.map_err(|error| unavailable(error.to_string()))?;
+        let mut connection = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
         let next = log::horizon(&mut connection).await?;
         self.hear(&mut connection, since).await?;
         Ok(next)

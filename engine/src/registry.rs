@@ -50,7 +50,9 @@ impl Registry {
     ) -> Self {
         Self {
             routes: DashMap::new(),
-            shards: (0..shards.max(1)).map(|_| std::sync::Mutex::new(None)).collect(),
+            shards: (0..shards.max(1))
+                .map(|_| std::sync::Mutex::new(None))
+                .collect(),
             arbiters: arbiters.iter().map(Arbiter::handle).collect(),
             hasher: RandomState::new(),
             mailbox_max,
@@ -74,10 +76,13 @@ impl Registry {
     pub(crate) fn reserve(self: &Arc<Self>, message: Reserve) -> Result<(), Undelivered> {
         let route = self.route(&message.cell);
         // `try_send` keeps the mailbox's bound; `send` and `do_send` go past it.
-        route.reserve.try_send(message).map_err(|error| match error {
-            SendError::Full(_) => Undelivered::Full,
-            SendError::Closed(_) => Undelivered::Gone,
-        })
+        route
+            .reserve
+            .try_send(message)
+            .map_err(|error| match error {
+                SendError::Full(_) => Undelivered::Full,
+                SendError::Closed(_) => Undelivered::Gone,
+            })
     }
 
     /// Tells the calendar's actor, if there is one, that a change is over. Not bounded by the
@@ -94,7 +99,8 @@ impl Registry {
 
     /// Forgets an actor that goes to sleep, unless it has been replaced already.
     pub(crate) fn retire(&self, id: CalendarId, actor: &Addr<CalendarActor>) {
-        self.routes.remove_if(&id, |_, route| route.actor.as_ref() == Some(actor));
+        self.routes
+            .remove_if(&id, |_, route| route.actor.as_ref() == Some(actor));
     }
 
     /// Makes a calendar's actor panic.
@@ -108,8 +114,10 @@ impl Registry {
         if cell.kind == Kind::Patient {
             return self.patient_route(cell.id);
         }
-        let mut entry =
-            self.routes.entry(cell.id).or_insert_with(|| self.spawn(Arc::clone(cell)));
+        let mut entry = self
+            .routes
+            .entry(cell.id)
+            .or_insert_with(|| self.spawn(Arc::clone(cell)));
         if !entry.reserve.connected() {
             // It panicked. The new one starts from the published timeline; what the old one had
             // reserved is at a writer, where the fence and the constraint judge it.
@@ -140,17 +148,24 @@ impl Registry {
             _ => {
                 let mailbox_max = self.mailbox_max;
                 let arbiter = self.arbiter(id);
-                let started =
-                    PatientShard::start_in_arbiter(arbiter, move |_| PatientShard::new(mailbox_max));
+                let started = PatientShard::start_in_arbiter(arbiter, move |_| {
+                    PatientShard::new(mailbox_max)
+                });
                 slot.insert(started).clone()
             }
         };
-        Route { reserve: shard.clone().recipient(), settle: shard.recipient(), actor: None }
+        Route {
+            reserve: shard.clone().recipient(),
+            settle: shard.recipient(),
+            actor: None,
+        }
     }
 
     fn shard(&self, id: CalendarId) -> std::sync::MutexGuard<'_, Option<Addr<PatientShard>>> {
         let place = self.hasher.hash_one(id) as usize % self.shards.len();
-        self.shards[place].lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.shards[place]
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn arbiter(&self, id: CalendarId) -> &ArbiterHandle {

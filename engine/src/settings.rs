@@ -32,7 +32,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            arbiters: std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(1, 8)),
+            arbiters: std::thread::available_parallelism()
+                .map_or(2, |cores| cores.get().clamp(1, 8)),
             writers: 2,
             readers: 8,
             commands_max: 4096,

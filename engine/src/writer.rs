@@ -37,8 +37,10 @@ impl Writer {
     /// Commits until the queue is closed and empty.
     pub(crate) async fn run(mut self) {
         while let Some(batch) = self.queue.take(self.batch_count_max).await {
-            let calendars: Vec<CalendarId> =
-                batch.iter().flat_map(|pending| pending.change.ops.keys().copied()).collect();
+            let calendars: Vec<CalendarId> = batch
+                .iter()
+                .flat_map(|pending| pending.change.ops.keys().copied())
+                .collect();
             metrics::histogram!("denticloud_commit_batch_size").record(batch.len() as f64);
             let began = Instant::now();
             for pending in &batch {
@@ -46,8 +48,7 @@ impl Writer {
                 metrics::histogram!("denticloud_commit_queue_seconds").record(waited);
             }
             self.write(batch).await;
-            metrics::histogram!("denticloud_commit_seconds")
-                .record(began.elapsed().as_secs_f64());
+            metrics::histogram!("denticloud_commit_seconds").record(began.elapsed().as_secs_f64());
             self.queue.done(calendars);
         }
     }
@@ -133,10 +134,14 @@ impl Writer {
 
     async fn connected(&mut self) -> Result<&mut AsyncPgConnection, String> {
         if self.connection.is_none() {
-            let fresh = connect(&self.url, Role::Engine).await.map_err(|e| e.to_string())?;
+            let fresh = connect(&self.url, Role::Engine)
+                .await
+                .map_err(|e| e.to_string())?;
             self.connection = Some(fresh);
         }
-        self.connection.as_mut().ok_or_else(|| "no connection".to_owned())
+        self.connection
+            .as_mut()
+            .ok_or_else(|| "no connection".to_owned())
     }
 
     /// Applies what was committed, in the order of the versions, then frees and answers.
@@ -148,11 +153,17 @@ impl Writer {
                     let result = std::mem::take(&mut pending.change.result);
                     Outcome::Committed(Answer { result, positions })
                 }
-                Verdict::Replayed { answer, fingerprint } => {
-                    Outcome::Replayed { answer, fingerprint }
-                }
+                Verdict::Replayed {
+                    answer,
+                    fingerprint,
+                } => Outcome::Replayed {
+                    answer,
+                    fingerprint,
+                },
                 Verdict::Stale { calendars } => Outcome::Stale { calendars },
-                Verdict::StaleRules => Outcome::Stale { calendars: Vec::new() },
+                Verdict::StaleRules => Outcome::Stale {
+                    calendars: Vec::new(),
+                },
             };
             self.settle(pending, outcome);
         }
@@ -166,8 +177,16 @@ impl Writer {
     ) {
         let tx = change.tx;
         for (calendar, ops) in std::mem::take(&mut change.ops) {
-            let Some(version) = positions.get(&calendar).copied() else { continue };
-            let event = Event { calendar, version, tx, at, ops };
+            let Some(version) = positions.get(&calendar).copied() else {
+                continue;
+            };
+            let event = Event {
+                calendar,
+                version,
+                tx,
+                at,
+                ops,
+            };
             if self.directory.apply(event) == Applied::Gap {
                 // Cannot be while the fence holds; the next decision would be found stale and
                 // catch up from the log.
@@ -193,7 +212,13 @@ impl Writer {
     /// reservations must go all the same.
     fn settle(&self, pending: Pending, outcome: Outcome) {
         for cell in &pending.cells {
-            self.registry.settle(cell, Settle { calendar: cell.id, change: pending.change.tx });
+            self.registry.settle(
+                cell,
+                Settle {
+                    calendar: cell.id,
+                    change: pending.change.tx,
+                },
+            );
         }
         let _ = pending.outcome.send(outcome);
     }

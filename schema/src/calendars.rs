@@ -282,7 +282,10 @@ pub async fn external_claims(
     rows.into_iter()
         .map(|row| {
             let span = span(Some(row.start_at), Some(row.end_at));
-            Ok((row.id, span.ok_or_else(|| unreadable("a claim of", calendar))?))
+            Ok((
+                row.id,
+                span.ok_or_else(|| unreadable("a claim of", calendar))?,
+            ))
         })
         .collect()
 }

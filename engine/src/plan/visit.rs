@@ -65,14 +65,19 @@ pub(super) fn change(
             id,
             tenant: after.tenant,
             span,
-            kind: ClaimKind::Appointment { visit: visit.clone() },
+            kind: ClaimKind::Appointment {
+                visit: visit.clone(),
+            },
         };
         let mut ops = Vec::with_capacity(old.len() + new.len());
         if stays {
             ops.extend(old.iter().map(|claim| Op::Put(put(claim.id, claim.span))));
         } else {
             for claim in old {
-                ops.push(Op::Del { id: claim.id, span: claim.span });
+                ops.push(Op::Del {
+                    id: claim.id,
+                    span: claim.span,
+                });
                 result.claims_del.push(claim.id);
             }
             for span in new {

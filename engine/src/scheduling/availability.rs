@@ -7,9 +7,7 @@ use schema::ids::{CalendarId, OperatoryId, ProviderId};
 use schema::span::{DAY, Minute, Span};
 
 use super::pattern;
-use super::placement::{
-    Asker, Wish, horizon_days, notice_min, place, segments, slot_interval_min,
-};
+use super::placement::{Asker, Wish, horizon_days, notice_min, place, segments, slot_interval_min};
 use super::rejection::Rejection;
 use super::rulebook::{Provider, RuleBook, Treatment};
 
@@ -52,7 +50,9 @@ pub fn search(
 ) -> Result<Vec<Slot>, Rejection> {
     let duration = search.duration.unwrap_or(search.treatment.duration);
     let segments = segments(search.treatment, duration)?;
-    let Some(range) = window(book, search, now) else { return Ok(Vec::new()) };
+    let Some(range) = window(book, search, now) else {
+        return Ok(Vec::new());
+    };
     let nothing = BTreeSet::new();
     let no_overrides = BTreeSet::new();
 
@@ -65,7 +65,9 @@ pub fn search(
         for chair in chairs {
             let open = book.open(provider, chair, range);
             for start in starts(book, search.treatment, range) {
-                let Some(span) = Span::lasting(start, duration) else { continue };
+                let Some(span) = Span::lasting(start, duration) else {
+                    continue;
+                };
                 if !open.contains(span) {
                     continue;
                 }
@@ -80,7 +82,9 @@ pub fn search(
                     overrides: &no_overrides,
                     avoid: &nothing,
                 };
-                let Ok(placement) = place(book, &wish, now, is_free) else { continue };
+                let Ok(placement) = place(book, &wish, now, is_free) else {
+                    continue;
+                };
                 let free = pattern::claims(&placement.pattern, start)
                     .iter()
                     .all(|(calendar, spans)| spans.iter().all(|span| is_free(*calendar, *span)));
@@ -102,7 +106,9 @@ fn window(book: &RuleBook, search: &Search<'_>, now: Minute) -> Option<Span> {
     };
     let latest = now.plus(horizon_days(book, search.treatment) * DAY + 1);
     let longest = search.range.start().plus(LONGEST_RANGE_DAYS * DAY);
-    search.range.intersection(Span::new(earliest, latest.min(longest))?)
+    search
+        .range
+        .intersection(Span::new(earliest, latest.min(longest))?)
 }
 
 /// The grid: local midnight + n × interval, on each local day of the range.
@@ -111,14 +117,17 @@ fn starts(book: &RuleBook, treatment: &Treatment, range: Span) -> impl Iterator<
     let zone = book.zone;
     let first = zone.to_local(range.start()).date();
     let last = zone.to_local(range.end()).date();
-    first.iter_days().take_while(move |date| *date <= last).flat_map(move |date| {
-        let day = zone.day(date);
-        let count = day.map_or(0, |day| (day.minutes() + interval - 1) / interval);
-        let midnight = day.map_or(range.end(), Span::start);
-        (0..count)
-            .map(move |n| midnight.plus(n * interval))
-            .filter(move |start| *start >= range.start() && *start < range.end())
-    })
+    first
+        .iter_days()
+        .take_while(move |date| *date <= last)
+        .flat_map(move |date| {
+            let day = zone.day(date);
+            let count = day.map_or(0, |day| (day.minutes() + interval - 1) / interval);
+            let midnight = day.map_or(range.end(), Span::start);
+            (0..count)
+                .map(move |n| midnight.plus(n * interval))
+                .filter(move |start| *start >= range.start() && *start < range.end())
+        })
 }
 
 /// One slot for each start and provider; the other operatories become alternatives.
@@ -131,7 +140,12 @@ fn join(slots: Vec<(Span, ProviderId, OperatoryId)>, limit: usize) -> Vec<Slot> 
                 last.alternatives.push(operatory);
             }
             _ if full => break,
-            _ => joined.push(Slot { span, provider, operatory, alternatives: Vec::new() }),
+            _ => joined.push(Slot {
+                span,
+                provider,
+                operatory,
+                alternatives: Vec::new(),
+            }),
         }
     }
     joined

@@ -48,7 +48,10 @@ pub fn patient(calendar_id: CalendarId, duration: i64) -> Placed {
         buffer_before: 0,
         buffer_after: 0,
     };
-    Placed { segment, calendar_id }
+    Placed {
+        segment,
+        calendar_id,
+    }
 }
 
 /// The time that a visit starting at `start` takes on each calendar, buffers included. Parts of one
@@ -57,10 +60,17 @@ pub fn patient(calendar_id: CalendarId, duration: i64) -> Placed {
 #[must_use]
 pub fn claims(pattern: &[Placed], start: Minute) -> BTreeMap<CalendarId, Vec<Span>> {
     let mut taken: BTreeMap<CalendarId, Vec<Span>> = BTreeMap::new();
-    for Placed { segment, calendar_id } in pattern {
+    for Placed {
+        segment,
+        calendar_id,
+    } in pattern
+    {
         let from = start.plus(segment.from - segment.buffer_before);
         let to = start.plus(segment.to + segment.buffer_after);
-        taken.entry(*calendar_id).or_default().extend(Span::new(from, to));
+        taken
+            .entry(*calendar_id)
+            .or_default()
+            .extend(Span::new(from, to));
     }
     for spans in taken.values_mut() {
         spans.sort();
@@ -86,11 +96,20 @@ mod tests {
     use super::*;
 
     fn segment(role: Role, from: i64, to: i64, before: i64, after: i64) -> Segment {
-        Segment { role, from, to, buffer_before: before, buffer_after: after }
+        Segment {
+            role,
+            from,
+            to,
+            buffer_before: before,
+            buffer_after: after,
+        }
     }
 
     fn at(calendar: u128, segment: Segment) -> Placed {
-        Placed { segment, calendar_id: CalendarId(Uuid::from_u128(calendar)) }
+        Placed {
+            segment,
+            calendar_id: CalendarId(Uuid::from_u128(calendar)),
+        }
     }
 
     #[test]
@@ -120,16 +139,25 @@ mod tests {
             at(1, segment(Role::Dentist, 0, 10, 0, 10)),
             at(1, segment(Role::Dentist, 30, 40, 10, 0)),
         ];
-        assert_eq!(claims(&buffers_meet, Minute(0)).values().flatten().count(), 1);
+        assert_eq!(
+            claims(&buffers_meet, Minute(0)).values().flatten().count(),
+            1
+        );
     }
 
     #[test]
     fn another_duration_stretches_what_ends_with_the_visit() {
-        let pattern =
-            [segment(Role::Operatory, 0, 60, 0, 0), segment(Role::Dentist, 10, 40, 0, 0)];
+        let pattern = [
+            segment(Role::Operatory, 0, 60, 0, 0),
+            segment(Role::Dentist, 10, 40, 0, 0),
+        ];
         let longer = stretch(&pattern, 60, 90).unwrap();
         assert_eq!((longer[0].to, longer[1].to), (90, 40));
-        assert_eq!(stretch(&pattern, 60, 30), None, "the dentist's part does not fit");
+        assert_eq!(
+            stretch(&pattern, 60, 30),
+            None,
+            "the dentist's part does not fit"
+        );
         assert_eq!(stretch(&pattern, 60, LONGEST_VISIT + 1), None);
     }
 }

@@ -91,7 +91,13 @@ pub fn place(
         chosen.insert(operatory.calendar);
     }
     let pattern = assign_roles(book, wish, operatory, &mut chosen, is_free)?;
-    Ok(Placement { span: wish.span, operatory: operatory.id, pattern, chosen, overridden })
+    Ok(Placement {
+        span: wish.span,
+        operatory: operatory.id,
+        pattern,
+        chosen,
+        overridden,
+    })
 }
 
 /// Lets a rule's refusal pass when staff named it.
@@ -149,13 +155,18 @@ pub fn horizon_days(book: &RuleBook, treatment: &Treatment) -> i64 {
 /// How many minutes ahead the public books at least.
 #[must_use]
 pub fn notice_min(book: &RuleBook, treatment: &Treatment) -> i64 {
-    treatment.min_notice_min.unwrap_or(book.policy.min_notice_min)
+    treatment
+        .min_notice_min
+        .unwrap_or(book.policy.min_notice_min)
 }
 
 /// Minutes between the starts that are offered; at least 1.
 #[must_use]
 pub fn slot_interval_min(book: &RuleBook, treatment: &Treatment) -> i64 {
-    treatment.slot_interval_min.unwrap_or(book.policy.slot_interval_min).max(1)
+    treatment
+        .slot_interval_min
+        .unwrap_or(book.policy.slot_interval_min)
+        .max(1)
 }
 
 /// Whether `start` is local midnight + n × `interval_min`.
@@ -179,7 +190,11 @@ fn choose_operatory<'a>(
 ) -> Result<&'a Operatory, Rejection> {
     if let Some(id) = wish.operatory {
         let missing = Rejection::NotFound(Missing::Operatory);
-        let operatory = book.operatories.get(&id).filter(|o| o.active).ok_or(missing)?;
+        let operatory = book
+            .operatories
+            .get(&id)
+            .filter(|o| o.active)
+            .ok_or(missing)?;
         if !book.is_assigned(wish.provider.id, id) {
             let rule = Override::NoAssignment;
             unless_overridden(wish, rule, overridden, Rejection::NoAssignment)?;
@@ -200,14 +215,22 @@ fn choose_operatory<'a>(
         .copied()
         .collect();
     let pool = if open.is_empty() {
-        unless_overridden(wish, Override::OutsideHours, overridden, Rejection::OutsideHours)?;
+        unless_overridden(
+            wish,
+            Override::OutsideHours,
+            overridden,
+            Rejection::OutsideHours,
+        )?;
         candidates
     } else {
         open
     };
     let taken = chair_time(wish);
     pick(&pool, |operatory| {
-        (wish.avoid.contains(&operatory.calendar), !is_free(operatory.calendar, taken))
+        (
+            wish.avoid.contains(&operatory.calendar),
+            !is_free(operatory.calendar, taken),
+        )
     })
     .copied()
     .ok_or(Rejection::NoAssignment)
@@ -270,7 +293,10 @@ fn assign_roles(
                 found
             }
         };
-        placed.push(Placed { segment: *segment, calendar_id });
+        placed.push(Placed {
+            segment: *segment,
+            calendar_id,
+        });
     }
     if !has_operatory {
         let visit = wish.span.minutes();
@@ -281,7 +307,10 @@ fn assign_roles(
             buffer_before: 0,
             buffer_after: 0,
         };
-        placed.push(Placed { segment, calendar_id: operatory.calendar });
+        placed.push(Placed {
+            segment,
+            calendar_id: operatory.calendar,
+        });
     }
     Ok(placed)
 }
@@ -332,8 +361,7 @@ fn choose_free(
 /// # Errors
 /// `bad_duration` when the pattern does not fit it.
 pub fn segments(treatment: &Treatment, duration: i64) -> Result<Vec<Segment>, Rejection> {
-    pattern::stretch(&treatment.pattern, treatment.duration, duration)
-        .ok_or(Rejection::BadDuration)
+    pattern::stretch(&treatment.pattern, treatment.duration, duration).ok_or(Rejection::BadDuration)
 }
 
 /// The provider and treatment of those ids.
@@ -345,9 +373,13 @@ pub fn named(
     provider: ProviderId,
     treatment: schema::ids::TreatmentId,
 ) -> Result<(&Provider, &Treatment), Rejection> {
-    let provider =
-        book.providers.get(&provider).ok_or(Rejection::NotFound(Missing::Provider))?;
-    let treatment =
-        book.treatments.get(&treatment).ok_or(Rejection::NotFound(Missing::Treatment))?;
+    let provider = book
+        .providers
+        .get(&provider)
+        .ok_or(Rejection::NotFound(Missing::Provider))?;
+    let treatment = book
+        .treatments
+        .get(&treatment)
+        .ok_or(Rejection::NotFound(Missing::Treatment))?;
     Ok((provider, treatment))
 }

@@ -18,6 +18,11 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { slot_interval_min: 15, min_notice_min: 60, horizon_days: 365, hold_min: 5 }
+        Self {
+            slot_interval_min: 15,
+            min_notice_min: 60,
+            horizon_days: 365,
+            hold_min: 5,
+        }
     }
 }

@@ -60,7 +60,10 @@ pub enum RecurrenceError {
     #[error("{part} cannot be {value:?}")]
     InvalidValue { part: &'static str, value: String },
     #[error("{part} does not go with FREQ={frequency:?}")]
-    PartNotAllowed { part: &'static str, frequency: Frequency },
+    PartNotAllowed {
+        part: &'static str,
+        frequency: Frequency,
+    },
     #[error("a rule has either COUNT or UNTIL")]
     CountAndUntil,
     #[error("BYSETPOS needs another BY part")]
@@ -110,7 +113,11 @@ impl<C: WallClock> Recurrence<C> {
     ) -> Result<Self, RecurrenceError> {
         let rule = Rule::parse(rrule)?;
         let dates = Self::dates(start, clock, rdates, exdates)?;
-        Ok(Self { rule: Some(rule), with_start: false, ..dates })
+        Ok(Self {
+            rule: Some(rule),
+            with_start: false,
+            ..dates
+        })
     }
 
     /// Without a rule: `start`, which then is an occurrence, and `rdates`, less `exdates`.
@@ -128,7 +135,15 @@ impl<C: WallClock> Recurrence<C> {
         }
         let exdates = exdates.iter().map(|at| clock.instant(*at)).collect();
         let exdays = HashSet::new();
-        Ok(Self { start, clock, rule: None, with_start: true, rdates, exdates, exdays })
+        Ok(Self {
+            start,
+            clock,
+            rule: None,
+            with_start: true,
+            rdates,
+            exdates,
+            exdays,
+        })
     }
 
     /// The start is the first occurrence even if the rule does not match it (it counts towards
@@ -162,7 +177,10 @@ impl<C: WallClock> Recurrence<C> {
         let first = local(range.start());
         let first = first.checked_sub_days(Days::new(2)).unwrap_or(first);
         let last = local(range.end());
-        let last = last.checked_add_days(Days::new(2)).unwrap_or(last).min(LAST_DAY);
+        let last = last
+            .checked_add_days(Days::new(2))
+            .unwrap_or(last)
+            .min(LAST_DAY);
 
         let mut found = Occurrences::default();
         let keep = |at: NaiveDateTime, found: &mut Occurrences| {
@@ -177,7 +195,10 @@ impl<C: WallClock> Recurrence<C> {
             keep(*at, &mut found);
         }
         let rdates = found.starts.len();
-        let start_allowed = self.rule.as_ref().is_none_or(|rule| self.before_until(rule, self.start));
+        let start_allowed = self
+            .rule
+            .as_ref()
+            .is_none_or(|rule| self.before_until(rule, self.start));
         if self.with_start && start_allowed {
             keep(self.start, &mut found);
         }
@@ -187,7 +208,11 @@ impl<C: WallClock> Recurrence<C> {
                 let unmatched = self.with_start && !walk::matches(rule, self.start);
                 count.saturating_sub(u32::from(unmatched))
             });
-            let first = if left.is_some() { self.start.date() } else { first };
+            let first = if left.is_some() {
+                self.start.date()
+            } else {
+                first
+            };
             let mut walk = walk::Walk::new(rule, self.start, first, last);
             // One more than the cap, so that a cut is noticed.
             while found.starts.len() <= cap.saturating_add(rdates).saturating_add(1) {
@@ -200,7 +225,9 @@ impl<C: WallClock> Recurrence<C> {
             }
             found.examined = walk.examined();
         }
-        found.starts.sort_unstable_by_key(|(at, minute)| (*minute, *at));
+        found
+            .starts
+            .sort_unstable_by_key(|(at, minute)| (*minute, *at));
         found.starts.dedup_by_key(|(_, minute)| *minute);
         found.truncated = found.starts.len() > cap;
         found.starts.truncate(cap);

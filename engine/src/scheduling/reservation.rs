@@ -29,7 +29,11 @@ pub struct Ask {
 impl Ask {
     fn spans(&self) -> impl Iterator<Item = Span> {
         let freed = self.frees.iter().map(|(_, span)| *span);
-        self.books.iter().copied().chain(self.states.iter().copied()).chain(freed)
+        self.books
+            .iter()
+            .copied()
+            .chain(self.states.iter().copied())
+            .chain(freed)
     }
 
     /// Whether the outcome of one may matter to the other. Two facts never matter to each other.
@@ -38,7 +42,8 @@ impl Ask {
         if only_facts(self) && only_facts(other) {
             return false;
         }
-        self.spans().any(|mine| other.spans().any(|theirs| mine.overlaps(theirs)))
+        self.spans()
+            .any(|mine| other.spans().any(|theirs| mine.overlaps(theirs)))
     }
 }
 
@@ -62,7 +67,10 @@ pub struct Reservations<W> {
 
 impl<W> Default for Reservations<W> {
     fn default() -> Self {
-        Self { unsettled: Vec::new(), waiting: VecDeque::new() }
+        Self {
+            unsettled: Vec::new(),
+            waiting: VecDeque::new(),
+        }
     }
 }
 
@@ -99,7 +107,9 @@ impl<W> Reservations<W> {
                 place += 1;
                 continue;
             }
-            let Some((ask, waiter)) = self.waiting.remove(place) else { break };
+            let Some((ask, waiter)) = self.waiting.remove(place) else {
+                break;
+            };
             let answer = Self::decide(settled, &ask);
             if matches!(answer, Answer::Granted) {
                 self.unsettled.push(ask);
@@ -134,7 +144,10 @@ impl<W> Reservations<W> {
 
     fn decide(settled: &Timeline, ask: &Ask) -> Answer {
         for (id, span) in &ask.frees {
-            if settled.find(*id, *span).is_none_or(|claim| claim.span != *span) {
+            if settled
+                .find(*id, *span)
+                .is_none_or(|claim| claim.span != *span)
+            {
                 return Answer::Gone(*id);
             }
         }

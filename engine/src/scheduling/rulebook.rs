@@ -112,7 +112,8 @@ impl RuleBook {
     fn read(rows: TenantRows) -> Result<Self, String> {
         let mut clinics = HashMap::new();
         let mut seen = RulesSeen::default();
-        seen.tenants.insert(rows.tenant.id, rows.tenant.rules_version);
+        seen.tenants
+            .insert(rows.tenant.id, rows.tenant.rules_version);
         for clinic in &rows.clinics {
             seen.clinics.insert(clinic.id, clinic.rules_version);
             clinics.insert(clinic.id, zone(&clinic.zone)?);
@@ -123,7 +124,9 @@ impl RuleBook {
         };
         let mut operatories = BTreeMap::new();
         for row in &rows.operatories {
-            let zone = clinics.get(&row.clinic_id).ok_or("an operatory without clinic")?;
+            let zone = clinics
+                .get(&row.clinic_id)
+                .ok_or("an operatory without clinic")?;
             let operatory = Operatory {
                 id: row.id,
                 name: row.name.clone(),
@@ -148,8 +151,11 @@ impl RuleBook {
             };
             providers.insert(row.id, provider);
         }
-        let equipment: BTreeMap<_, _> =
-            rows.equipment.iter().map(|row| (row.id, row.calendar_id)).collect();
+        let equipment: BTreeMap<_, _> = rows
+            .equipment
+            .iter()
+            .map(|row| (row.id, row.calendar_id))
+            .collect();
         Ok(Self {
             tenant: rows.tenant.id,
             zone: zone(&rows.tenant.zone)?,
@@ -171,8 +177,16 @@ impl RuleBook {
     pub fn is_older_than(&self, other: &Self) -> bool {
         let older = |mine: Option<&i64>, theirs: &i64| mine.is_none_or(|mine| mine < theirs);
         let seen = &self.seen;
-        other.seen.tenants.iter().any(|(id, version)| older(seen.tenants.get(id), version))
-            || other.seen.clinics.iter().any(|(id, version)| older(seen.clinics.get(id), version))
+        other
+            .seen
+            .tenants
+            .iter()
+            .any(|(id, version)| older(seen.tenants.get(id), version))
+            || other
+                .seen
+                .clinics
+                .iter()
+                .any(|(id, version)| older(seen.clinics.get(id), version))
     }
 
     /// Whether `provider` offers `treatment`: named for it, or of the role that leads it.
@@ -186,11 +200,7 @@ impl RuleBook {
 
     /// The operatories that `provider` is assigned to and `treatment` can be done in, by name.
     #[must_use]
-    pub fn operatories_for(
-        &self,
-        provider: ProviderId,
-        treatment: &Treatment,
-    ) -> Vec<&Operatory> {
+    pub fn operatories_for(&self, provider: ProviderId, treatment: &Treatment) -> Vec<&Operatory> {
         let mut found: Vec<&Operatory> = self
             .operatories
             .values()
@@ -207,7 +217,9 @@ impl RuleBook {
     /// Whether there is any assignment of `provider` to `operatory`, at whatever time.
     #[must_use]
     pub fn is_assigned(&self, provider: ProviderId, operatory: OperatoryId) -> bool {
-        self.assignments.iter().any(|a| a.provider == provider && a.operatory == operatory)
+        self.assignments
+            .iter()
+            .any(|a| a.provider == provider && a.operatory == operatory)
     }
 
     /// When `provider` may work in `operatory` within `range`.
@@ -255,8 +267,13 @@ impl RuleBook {
     /// Every calendar that the practice's visits can take, but for patients'.
     pub fn calendars(&self) -> impl Iterator<Item = CalendarId> {
         let providers = self.providers.values().map(|provider| provider.calendar);
-        let operatories = self.operatories.values().map(|operatory| operatory.calendar);
-        providers.chain(operatories).chain(self.equipment.values().copied())
+        let operatories = self
+            .operatories
+            .values()
+            .map(|operatory| operatory.calendar);
+        providers
+            .chain(operatories)
+            .chain(self.equipment.values().copied())
     }
 }
 
@@ -265,12 +282,17 @@ impl Treatment {
     #[must_use]
     pub fn lead_role(&self) -> Role {
         let has = |role| self.pattern.iter().any(|segment| segment.role == role);
-        if has(Role::Dentist) || !has(Role::Hygienist) { Role::Dentist } else { Role::Hygienist }
+        if has(Role::Dentist) || !has(Role::Hygienist) {
+            Role::Dentist
+        } else {
+            Role::Hygienist
+        }
     }
 }
 
 fn zone(name: &str) -> Result<Zone, String> {
-    name.parse().map_err(|error: super::zone::UnknownZone| error.to_string())
+    name.parse()
+        .map_err(|error: super::zone::UnknownZone| error.to_string())
 }
 
 fn role(name: &str) -> Result<Role, String> {
@@ -288,14 +310,21 @@ fn weekly_window(weekday: i16, from: i16, to: i16) -> Result<WeeklyWindow, Strin
         .ok()
         .and_then(|day| chrono::Weekday::try_from(day).ok())
         .ok_or_else(|| format!("unknown weekday {weekday}"))?;
-    Ok(WeeklyWindow { weekday, window: window(from, to)? })
+    Ok(WeeklyWindow {
+        weekday,
+        window: window(from, to)?,
+    })
 }
 
 fn exception(row: &rows::ScheduleException) -> Result<Exception, String> {
     Ok(Exception {
         first: row.from_date,
         last: row.to_date,
-        kind: if row.kind == "extra" { ExceptionKind::Extra } else { ExceptionKind::Closed },
+        kind: if row.kind == "extra" {
+            ExceptionKind::Extra
+        } else {
+            ExceptionKind::Closed
+        },
         window: match (row.from_minute, row.to_minute) {
             (Some(from), Some(to)) => Some(window(from, to)?),
             _ => None,
@@ -327,11 +356,18 @@ fn assignments(rows: &TenantRows) -> Result<Vec<Assignment>, String> {
 fn calendar_hours(rows: &TenantRows) -> Result<HashMap<CalendarId, Vec<CalendarHours>>, String> {
     let mut found: HashMap<CalendarId, Vec<CalendarHours>> = HashMap::new();
     for row in &rows.calendar_hours {
-        found.entry(row.calendar_id).or_default().push(CalendarHours {
-            weekly: WeeklyHours(vec![weekly_window(row.weekday, row.from_minute, row.to_minute)?]),
-            valid_from: row.valid_from,
-            valid_to: row.valid_to,
-        });
+        found
+            .entry(row.calendar_id)
+            .or_default()
+            .push(CalendarHours {
+                weekly: WeeklyHours(vec![weekly_window(
+                    row.weekday,
+                    row.from_minute,
+                    row.to_minute,
+                )?]),
+                valid_from: row.valid_from,
+                valid_to: row.valid_to,
+            });
     }
     Ok(found)
 }
@@ -346,11 +382,15 @@ fn treatments(
             .map_err(|error| format!("pattern of {}: {error}", row.code))?;
         let duration = i64::from(row.duration_min);
         if !pattern::is_valid(&segments, duration) {
-            return Err(format!("the pattern of {} does not fit its duration", row.code));
+            return Err(format!(
+                "the pattern of {} does not fit its duration",
+                row.code
+            ));
         }
         let of = |pairs: &[(TreatmentId, uuid::Uuid)]| -> Vec<CalendarId> {
             let mine = pairs.iter().filter(|(id, _)| *id == row.id);
-            mine.filter_map(|(_, other)| equipment.get(other).copied()).collect()
+            mine.filter_map(|(_, other)| equipment.get(other).copied())
+                .collect()
         };
         let treatment = Treatment {
             id: row.id,
@@ -374,5 +414,9 @@ fn treatments(
 }
 
 fn of_treatment<T: Copy>(pairs: &[(TreatmentId, T)], id: TreatmentId) -> Vec<T> {
-    pairs.iter().filter(|(treatment, _)| *treatment == id).map(|(_, other)| *other).collect()
+    pairs
+        .iter()
+        .filter(|(treatment, _)| *treatment == id)
+        .map(|(_, other)| *other)
+        .collect()
 }

@@ -8,9 +8,18 @@ use schema::models::appointment::Status;
 pub fn may_become(from: Status, to: Status) -> bool {
     use Status::{Arrived, Cancelled, Completed, Confirmed, InChair, NoShow, Scheduled};
     match from {
-        Scheduled => matches!(to, Confirmed | Arrived | InChair | Completed | Cancelled | NoShow),
-        Confirmed => matches!(to, Scheduled | Arrived | InChair | Completed | Cancelled | NoShow),
-        Arrived => matches!(to, Scheduled | Confirmed | InChair | Completed | Cancelled | NoShow),
+        Scheduled => matches!(
+            to,
+            Confirmed | Arrived | InChair | Completed | Cancelled | NoShow
+        ),
+        Confirmed => matches!(
+            to,
+            Scheduled | Arrived | InChair | Completed | Cancelled | NoShow
+        ),
+        Arrived => matches!(
+            to,
+            Scheduled | Confirmed | InChair | Completed | Cancelled | NoShow
+        ),
         InChair => matches!(to, Arrived | Completed),
         Completed => matches!(to, InChair),
         Cancelled | NoShow => false,
@@ -20,7 +29,10 @@ pub fn may_become(from: Status, to: Status) -> bool {
 /// Whether a visit in this status may get another time.
 #[must_use]
 pub fn may_move(status: Status) -> bool {
-    matches!(status, Status::Scheduled | Status::Confirmed | Status::Arrived)
+    matches!(
+        status,
+        Status::Scheduled | Status::Confirmed | Status::Arrived
+    )
 }
 
 #[cfg(test)]
@@ -33,7 +45,10 @@ mod tests {
             assert!(!may_become(from, from), "{from:?}");
             for to in Status::ALL {
                 if !from.takes_time() {
-                    assert!(!may_become(from, to), "{from:?} to {to:?} would take time unasked");
+                    assert!(
+                        !may_become(from, to),
+                        "{from:?} to {to:?} would take time unasked"
+                    );
                 }
             }
         }

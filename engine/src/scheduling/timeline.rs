@@ -35,7 +35,10 @@ impl Timeline {
     /// The state at `version`.
     #[must_use]
     pub fn new(version: i64, claims: impl IntoIterator<Item = Claim>) -> Self {
-        let mut timeline = Self { version, pages: BTreeMap::new() };
+        let mut timeline = Self {
+            version,
+            pages: BTreeMap::new(),
+        };
         for claim in claims {
             timeline.put(claim);
         }
@@ -50,7 +53,10 @@ impl Timeline {
     /// The state after an event of the next version. Putting an id that is there replaces it.
     #[must_use]
     pub fn after(&self, ops: &[Op]) -> Self {
-        let mut next = Self { version: self.version + 1, pages: self.pages.clone() };
+        let mut next = Self {
+            version: self.version + 1,
+            pages: self.pages.clone(),
+        };
         for op in ops {
             match op {
                 Op::Put(claim) => next.put(claim.clone()),
@@ -65,15 +71,21 @@ impl Timeline {
         let claim = Arc::new(claim);
         for number in pages_of(claim.span) {
             let page = Arc::make_mut(self.pages.entry(number).or_default());
-            let place = page.0.partition_point(|other| other.span.start() <= claim.span.start());
+            let place = page
+                .0
+                .partition_point(|other| other.span.start() <= claim.span.start());
             page.0.insert(place, Arc::clone(&claim));
         }
     }
 
     fn delete(&mut self, id: ClaimId, span: Span) {
         for number in pages_of(span) {
-            let Some(page) = self.pages.get_mut(&number) else { continue };
-            let Some(place) = page.0.iter().position(|claim| claim.id == id) else { continue };
+            let Some(page) = self.pages.get_mut(&number) else {
+                continue;
+            };
+            let Some(place) = page.0.iter().position(|claim| claim.id == id) else {
+                continue;
+            };
             let page = Arc::make_mut(page);
             page.0.remove(place);
             if page.0.is_empty() {
@@ -85,28 +97,36 @@ impl Timeline {
     /// The claims that overlap `span`, by start.
     pub fn overlapping(&self, span: Span) -> impl Iterator<Item = &Arc<Claim>> {
         let first = page_of(span.start());
-        self.pages.range(pages_of(span)).flat_map(move |(number, page)| {
-            page.0
-                .iter()
-                .take_while(move |claim| claim.span.start() < span.end())
-                .filter(move |claim| {
-                    // One on several pages is told on the first of them that is asked for.
-                    claim.span.overlaps(span)
-                        && *number == page_of(claim.span.start()).max(first)
-                })
-        })
+        self.pages
+            .range(pages_of(span))
+            .flat_map(move |(number, page)| {
+                page.0
+                    .iter()
+                    .take_while(move |claim| claim.span.start() < span.end())
+                    .filter(move |claim| {
+                        // One on several pages is told on the first of them that is asked for.
+                        claim.span.overlaps(span)
+                            && *number == page_of(claim.span.start()).max(first)
+                    })
+            })
     }
 
     /// The claim of that id, which must be looked for where it is.
     #[must_use]
     pub fn find(&self, id: ClaimId, span: Span) -> Option<&Arc<Claim>> {
-        self.pages.get(&page_of(span.start()))?.0.iter().find(|claim| claim.id == id)
+        self.pages
+            .get(&page_of(span.start()))?
+            .0
+            .iter()
+            .find(|claim| claim.id == id)
     }
 
     /// All claims, by start.
     pub fn claims(&self) -> impl Iterator<Item = &Arc<Claim>> {
         self.pages.iter().flat_map(|(number, page)| {
-            page.0.iter().filter(move |claim| page_of(claim.span.start()) == *number)
+            page.0
+                .iter()
+                .filter(move |claim| page_of(claim.span.start()) == *number)
         })
     }
 }
@@ -138,7 +158,10 @@ mod tests {
         let middle = Span::lasting(Minute(2 * PAGE_MINUTES + 10), 5).unwrap();
         assert_eq!(timeline.overlapping(middle).count(), 1);
         assert_eq!(timeline.claims().count(), 1);
-        let emptied = timeline.after(&[Op::Del { id: long.id, span: long.span }]);
+        let emptied = timeline.after(&[Op::Del {
+            id: long.id,
+            span: long.span,
+        }]);
         assert_eq!(emptied.claims().count(), 0);
         assert_eq!(emptied.version(), 8);
         assert_eq!(timeline.claims().count(), 1, "the old version is as it was");

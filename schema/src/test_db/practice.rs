@@ -41,8 +41,9 @@ impl Practice {
     /// When the database refuses.
     pub async fn seed(db: &TestDb, size: Size) -> Self {
         let clinic = ClinicId::new();
-        let operatories: Vec<_> =
-            (0..size.operatories).map(|_| (OperatoryId::new(), CalendarId::new())).collect();
+        let operatories: Vec<_> = (0..size.operatories)
+            .map(|_| (OperatoryId::new(), CalendarId::new()))
+            .collect();
         let mut sql = format!(
             "INSERT INTO clinics (id, name, zone) VALUES ('{clinic}', 'Clinic', 'America/Guayaquil');"
         );
@@ -62,7 +63,11 @@ impl Practice {
     /// # Panics
     /// When the database refuses.
     pub async fn seed_sharing(db: &TestDb, other: &Self, dentists: usize) -> Self {
-        let size = Size { dentists, operatories: other.operatories.len(), patients: 0 };
+        let size = Size {
+            dentists,
+            operatories: other.operatories.len(),
+            patients: 0,
+        };
         let mut practice = Self::seed_in(db, size, other.clinic, other.operatories.clone()).await;
         let mut sql = String::new();
         for (patient, _) in &other.patients {
@@ -89,8 +94,12 @@ impl Practice {
             owner: UserId::new(),
             clinic,
             operatories,
-            dentists: (0..size.dentists).map(|_| (ProviderId::new(), CalendarId::new())).collect(),
-            patients: (0..size.patients).map(|_| (PatientId::new(), CalendarId::new())).collect(),
+            dentists: (0..size.dentists)
+                .map(|_| (ProviderId::new(), CalendarId::new()))
+                .collect(),
+            patients: (0..size.patients)
+                .map(|_| (PatientId::new(), CalendarId::new()))
+                .collect(),
             short: TreatmentId::new(),
             long: TreatmentId::new(),
         };
@@ -99,7 +108,14 @@ impl Practice {
     }
 
     fn rows(&self) -> String {
-        let Self { tenant, subdomain, owner, short, long, .. } = self;
+        let Self {
+            tenant,
+            subdomain,
+            owner,
+            short,
+            long,
+            ..
+        } = self;
         let role = |role: &str, from: i64, to: i64| json!({ "role": role, "from": from, "to": to });
         let short_pattern = json!([role("operatory", 0, 30), role("dentist", 0, 30)]);
         let long_pattern = json!([role("operatory", 0, 60), role("dentist", 10, 40)]);

@@ -88,7 +88,11 @@ impl Rule {
     pub(super) fn times(&self, start: NaiveTime) -> Vec<NaiveTime> {
         use chrono::Timelike;
         let or = |list: &[u32], open: u32| {
-            if list.is_empty() { vec![open] } else { list.to_vec() }
+            if list.is_empty() {
+                vec![open]
+            } else {
+                list.to_vec()
+            }
         };
         let minutes = or(&self.minutes, start.minute());
         let seconds = or(&self.seconds, start.second());

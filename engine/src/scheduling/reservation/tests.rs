@@ -30,7 +30,11 @@ fn check(history: &str, expected: Expect) {
             heard.push_str(&format!("{who}: {what}\n"));
         }
     };
-    for line in history.split(';').map(str::trim).filter(|line| !line.is_empty()) {
+    for line in history
+        .split(';')
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
         let words: Vec<&str> = line.split(' ').collect();
         let who = words[0].to_owned();
         let change = TxId(Uuid::new_v5(&Uuid::nil(), who.as_bytes()));
@@ -73,7 +77,11 @@ fn parse(text: &str) -> Span {
 }
 
 fn hours(span: Span) -> String {
-    format!("{}-{}", span.start().0 as f64 / 60.0, span.end().0 as f64 / 60.0)
+    format!(
+        "{}-{}",
+        span.start().0 as f64 / 60.0,
+        span.end().0 as f64 / 60.0
+    )
 }
 
 fn claim_id(span: Span) -> ClaimId {
@@ -81,7 +89,10 @@ fn claim_id(span: Span) -> ClaimId {
 }
 
 fn ops(ask: &Ask) -> Vec<Op> {
-    let dels = ask.frees.iter().map(|(id, span)| Op::Del { id: *id, span: *span });
+    let dels = ask.frees.iter().map(|(id, span)| Op::Del {
+        id: *id,
+        span: *span,
+    });
     let puts = ask.books.iter().chain(&ask.states).map(|span| {
         Op::Put(Claim {
             id: claim_id(*span),

@@ -1,5 +1,4 @@
 //! A database with a practice, and an engine on it.
-#![allow(dead_code)] // each test program uses a part
 
 use std::time::Duration;
 
@@ -27,7 +26,11 @@ impl World {
         let db = TestDb::new().await;
         let practice = Practice::seed(&db, size).await;
         let engine = start(&db).await;
-        Self { engine, practice, db }
+        Self {
+            engine,
+            practice,
+            db,
+        }
     }
 
     /// Another process, as far as this one can tell.
@@ -96,5 +99,7 @@ async fn start(db: &TestDb) -> Engine {
         poll_every: Duration::from_millis(20),
         ..Settings::default()
     };
-    Engine::start(&db.url, settings, Clock::system()).await.unwrap()
+    Engine::start(&db.url, settings, Clock::system())
+        .await
+        .unwrap()
 }
