@@ -131,6 +131,13 @@ impl<C: WallClock> Recurrence<C> {
         Ok(Self { start, clock, rule: None, with_start: true, rdates, exdates, exdays })
     }
 
+    /// Repeats it by `rule` too.
+    #[must_use]
+    pub fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
     /// The start is the first occurrence even if the rule does not match it (it counts towards
     /// COUNT, and not past UNTIL): how calendar programs show such an event.
     #[must_use]
