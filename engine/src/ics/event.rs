@@ -95,12 +95,17 @@ pub(super) fn read(
     }
     let props = Props(props);
     let uid = Some(props.value("UID").to_owned()).filter(|uid| !uid.is_empty());
-    let unread = |reason| Unread { uid: uid.clone(), reason };
+    let unread = |reason| Unread {
+        uid: uid.clone(),
+        reason,
+    };
     if let Some(reason) = broken {
         return Err(unread(reason));
     }
 
-    let start = props.get("DTSTART").ok_or_else(|| unread(SkipReason::NoStart))?;
+    let start = props
+        .get("DTSTART")
+        .ok_or_else(|| unread(SkipReason::NoStart))?;
     let start = when(start, zones).map_err(unread)?;
     let place = match &start {
         When::Day(_) => zones.default_place(),
@@ -139,20 +144,41 @@ pub(super) fn read(
         // Without a UID the same text must still give the same key.
         None => {
             let names = ["DTSTART", "DTEND", "DURATION", "RRULE", "SUMMARY"];
-            format!("no-uid:{}", digest(&names.map(|name| props.value(name)).join("\n")))
+            format!(
+                "no-uid:{}",
+                digest(&names.map(|name| props.value(name)).join("\n"))
+            )
         }
     };
-    let summary = props.value("SUMMARY").chars().take(SUMMARY_CHARS_MAX).collect::<String>();
+    let summary = props
+        .value("SUMMARY")
+        .chars()
+        .take(SUMMARY_CHARS_MAX)
+        .collect::<String>();
     let summary = Some(summary).filter(|text| !text.is_empty());
     let line = block.line;
     Ok(Event {
-        line, uid, start, place, length, rule, rdates, exdates, replaces, free, summary, revision,
+        line,
+        uid,
+        start,
+        place,
+        length,
+        rule,
+        rdates,
+        exdates,
+        replaces,
+        free,
+        summary,
+        revision,
         notes,
     })
 }
 
 fn bad_line(line: &Line<'_>) -> SkipReason {
-    SkipReason::BadLine { line: line.number, text: shortened(&line.text) }
+    SkipReason::BadLine {
+        line: line.number,
+        text: shortened(&line.text),
+    }
 }
 
 /// From DTEND or DURATION; without either a day for a date (RFC 5545 §3.6.1).
@@ -167,12 +193,18 @@ fn length(
             // The end of a date is excluded; "ends on the day it starts" means that day.
             (When::Day(from), When::Day(to)) => {
                 let days = (to - *from).num_days();
-                Length { days: if days == 0 { 1 } else { days }, seconds: 0 }
+                Length {
+                    days: if days == 0 { 1 } else { days },
+                    seconds: 0,
+                }
             }
             // The duration between both is exact and holds for every occurrence (§3.8.5.3).
             (When::At(local, _), When::At(to, there)) => {
                 let exact = there.instant(to) - place.instant(*local);
-                Length { days: 0, seconds: exact.num_seconds() }
+                Length {
+                    days: 0,
+                    seconds: exact.num_seconds(),
+                }
             }
             _ => return Err(SkipReason::MixedEnds),
         }
@@ -180,7 +212,10 @@ fn length(
         let bad = || SkipReason::BadValue(shortened(&format!("DURATION:{}", lasts.value)));
         duration(&lasts.value).ok_or_else(bad)?
     } else if matches!(start, When::Day(_)) {
-        Length { days: 1, seconds: 0 }
+        Length {
+            days: 1,
+            seconds: 0,
+        }
     } else {
         Length::default()
     };
@@ -207,12 +242,18 @@ fn series(
         return Ok((Some(when(prop, zones)?), None));
     }
     let mut rules = props.0.iter().filter(|prop| prop.name == "RRULE");
-    let Some(prop) = rules.next() else { return Ok((None, None)) };
+    let Some(prop) = rules.next() else {
+        return Ok((None, None));
+    };
     if rules.next().is_some() {
         return Err(SkipReason::SeveralRules);
     }
     let rule = Rule::parse(&prop.value).map_err(SkipReason::Rule)?;
-    let rule = if matches!(start, When::Day(_)) { rule.for_dates() } else { rule };
+    let rule = if matches!(start, When::Day(_)) {
+        rule.for_dates()
+    } else {
+        rule
+    };
     Ok((None, Some(rule)))
 }
 

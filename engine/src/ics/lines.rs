@@ -51,12 +51,18 @@ pub(super) struct Prop {
 }
 
 impl Prop {
-    /// `None` when the line is none (no name, or no value after a broken parameter).
+    /// `None` when the line is none: no name, or no value (the crate lets that pass as empty).
     pub fn read(line: &str) -> Option<Self> {
         let read = Property::try_from(line).ok()?;
+        if read.val.as_str().is_empty() && !line.trim_end().ends_with(':') {
+            return None;
+        }
         let params = read.params.iter().map(|param| {
             let value = param.val.as_ref().map_or("", |value| value.as_str());
-            (param.key.as_str().to_ascii_uppercase(), value.trim().to_owned())
+            (
+                param.key.as_str().to_ascii_uppercase(),
+                value.trim().to_owned(),
+            )
         });
         Some(Self {
             name: read.name.as_str().to_ascii_uppercase(),
@@ -66,7 +72,10 @@ impl Prop {
     }
 
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.params
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -86,7 +95,10 @@ fn unfold(text: &str) -> Vec<Line<'_>> {
         match (raw.strip_prefix([' ', '\t']), lines.last_mut()) {
             (Some(rest), Some(last)) => last.text.to_mut().push_str(rest),
             _ if raw.trim().is_empty() => {}
-            _ => lines.push(Line { number: index + 1, text: Cow::Borrowed(raw) }),
+            _ => lines.push(Line {
+                number: index + 1,
+                text: Cow::Borrowed(raw),
+            }),
         }
     }
     lines
@@ -96,7 +108,8 @@ fn unfold(text: &str) -> Vec<Line<'_>> {
 fn bracket(line: &str) -> Option<(bool, String)> {
     let (name, value) = line.trim().split_once(':')?;
     let begins = name.eq_ignore_ascii_case("BEGIN");
-    (begins || name.eq_ignore_ascii_case("END")).then(|| (begins, value.trim().to_ascii_uppercase()))
+    (begins || name.eq_ignore_ascii_case("END"))
+        .then(|| (begins, value.trim().to_ascii_uppercase()))
 }
 
 /// Splits the file. What is left open, or of a kind that is not read, is reported.
@@ -112,7 +125,10 @@ pub(super) fn split(text: &str) -> Parts<'_> {
         last = number;
         match bracket(&line.text) {
             Some((true, name)) => {
-                let block = Block { line: number, lines: Vec::new() };
+                let block = Block {
+                    line: number,
+                    lines: Vec::new(),
+                };
                 match name.as_str() {
                     "VCALENDAR" => {
                         parts.is_calendar = true;
@@ -126,7 +142,10 @@ pub(super) fn split(text: &str) -> Parts<'_> {
                     }
                     "VFREEBUSY" => parts.skip(number, SkipReason::NotRead("VFREEBUSY")),
                     "VTIMEZONE" => {
-                        zone = Some(ZoneBlock { own: block, observances: Vec::new() });
+                        zone = Some(ZoneBlock {
+                            own: block,
+                            observances: Vec::new(),
+                        });
                     }
                     "STANDARD" | "DAYLIGHT" => {
                         if let Some(zone) = &mut zone {
@@ -161,7 +180,8 @@ pub(super) fn split(text: &str) -> Parts<'_> {
                 }
                 Some("VCALENDAR") if name_of(&line.text).eq_ignore_ascii_case("METHOD") => {
                     let method = Prop::read(&line.text);
-                    parts.cancels |= method.is_some_and(|it| it.value.eq_ignore_ascii_case("CANCEL"));
+                    parts.cancels |=
+                        method.is_some_and(|it| it.value.eq_ignore_ascii_case("CANCEL"));
                 }
                 _ => {}
             },
@@ -177,29 +197,62 @@ pub(super) fn split(text: &str) -> Parts<'_> {
 
 impl Parts<'_> {
     fn skip(&mut self, line: usize, reason: SkipReason) {
-        self.skipped.push(Skipped { line, uid: None, reason });
+        self.skipped.push(Skipped {
+            line,
+            uid: None,
+            reason,
+        });
     }
 
     fn drop_open(&mut self, block: Option<Block<'_>>) {
         if let Some(block) = block {
-            let uid = block.lines.iter().find(|line| name_of(&line.text).eq_ignore_ascii_case("UID"));
-            let uid = uid.and_then(|line| Prop::read(&line.text)).map(|prop| prop.value);
+            let uid = block
+                .lines
+                .iter()
+                .find(|line| name_of(&line.text).eq_ignore_ascii_case("UID"));
+            let uid = uid
+                .and_then(|line| Prop::read(&line.text))
+                .map(|prop| prop.value);
             let reason = SkipReason::Unclosed("VEVENT");
-            self.skipped.push(Skipped { line: block.line, uid, reason });
+            self.skipped.push(Skipped {
+                line: block.line,
+                uid,
+                reason,
+            });
         }
     }
 }
 
 /// Properties that are read; the others (descriptions, attachments) would only cost memory.
 const READ: [&str; 20] = [
-    "UID", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID",
-    "STATUS", "TRANSP", "SUMMARY", "SEQUENCE", "DTSTAMP", "LAST-MODIFIED",
-    "X-MICROSOFT-CDO-BUSYSTATUS", "TZID", "X-LIC-LOCATION", "TZOFFSETFROM", "TZOFFSETTO",
+    "UID",
+    "DTSTART",
+    "DTEND",
+    "DURATION",
+    "RRULE",
+    "RDATE",
+    "EXDATE",
+    "EXRULE",
+    "RECURRENCE-ID",
+    "STATUS",
+    "TRANSP",
+    "SUMMARY",
+    "SEQUENCE",
+    "DTSTAMP",
+    "LAST-MODIFIED",
+    "X-MICROSOFT-CDO-BUSYSTATUS",
+    "TZID",
+    "X-LIC-LOCATION",
+    "TZOFFSETFROM",
+    "TZOFFSETTO",
 ];
 
 fn keep<'a>(block: &mut Block<'a>, line: &Line<'a>) {
     let name = name_of(&line.text);
     if READ.iter().any(|read| read.eq_ignore_ascii_case(name)) {
-        block.lines.push(Line { number: line.number, text: line.text.clone() });
+        block.lines.push(Line {
+            number: line.number,
+            text: line.text.clone(),
+        });
     }
 }

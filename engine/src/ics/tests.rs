@@ -7,6 +7,8 @@ use schema::span::Minute;
 
 use super::*;
 
+mod cases;
+
 const GOOGLE: &str = include_str!("../../tests/fixtures/ics/google.ics");
 const OUTLOOK: &str = include_str!("../../tests/fixtures/ics/outlook.ics");
 const APPLE: &str = include_str!("../../tests/fixtures/ics/apple.ics");
@@ -32,14 +34,35 @@ fn guayaquil() -> Zone {
 fn render(found: &Imported) -> String {
     let mut text = String::new();
     for busy in &found.busy {
-        let uid: String = busy.uid.chars().rev().take(12).collect::<Vec<_>>().iter().rev().collect();
-        let key = busy.recurrence.map(|at| format!(" @ {}", at.format("%m-%d %H:%M")));
+        let uid: String = busy
+            .uid
+            .chars()
+            .rev()
+            .take(12)
+            .collect::<Vec<_>>()
+            .iter()
+            .rev()
+            .collect();
+        let key = busy
+            .recurrence
+            .map(|at| format!(" @ {}", at.format("%m-%d %H:%M")));
         let summary = busy.summary.as_deref().unwrap_or("–");
-        text += &format!("{:?} {uid}{} {summary}\n", busy.span, key.unwrap_or_default());
+        text += &format!(
+            "{:?} {uid}{} {summary}\n",
+            busy.span,
+            key.unwrap_or_default()
+        );
     }
     for skipped in &found.skipped {
         let uid = skipped.uid.as_deref().unwrap_or("–");
-        let uid: String = uid.chars().rev().take(16).collect::<Vec<_>>().iter().rev().collect();
+        let uid: String = uid
+            .chars()
+            .rev()
+            .take(16)
+            .collect::<Vec<_>>()
+            .iter()
+            .rev()
+            .collect();
         text += &format!("line {} {uid}: {}\n", skipped.line, skipped.reason);
     }
     text
@@ -50,15 +73,29 @@ fn check(text: &str, zone: &str, window: Span, expected: Expect) {
     expected.assert_eq(&render(&found));
     let mut keys: Vec<_> = found.busy.iter().map(Busy::key).collect();
     keys.sort_unstable();
-    assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "a key twice");
+    assert!(
+        keys.windows(2).all(|pair| pair[0] != pair[1]),
+        "a key twice"
+    );
     // The other line ends, a BOM, and reading again change nothing.
-    let other = if text.contains('\r') { text.replace("\r\n", "\n") } else { text.replace('\n', "\r\n") };
-    assert_eq!(read(&format!("\u{feff}{other}"), zone.parse().unwrap(), window), found);
+    let other = if text.contains('\r') {
+        text.replace("\r\n", "\n")
+    } else {
+        text.replace('\n', "\r\n")
+    };
+    assert_eq!(
+        read(&format!("\u{feff}{other}"), zone.parse().unwrap(), window),
+        found
+    );
 }
 
 #[test]
 fn google() {
-    check(GOOGLE, "America/Guayaquil", autumn(), expect![[r#"
+    check(
+        GOOGLE,
+        "America/Guayaquil",
+        autumn(),
+        expect![[r#"
         [2026-10-27T13:00Z, 2026-10-27T14:00Z) c@google.com @ 10-27 09:00 Webinar implantes
         [2026-11-02T12:30Z, 2026-11-02T13:30Z) a@google.com @ 11-02 07:30 Gimnasio
         [2026-11-03T14:00Z, 2026-11-03T15:00Z) c@google.com @ 11-03 09:00 Webinar implantes
@@ -73,12 +110,17 @@ fn google() {
         [2026-11-30T12:30Z, 2026-11-30T13:30Z) a@google.com @ 11-30 07:30 Gimnasio
         line 85 2v1aa@google.com: cancelled
         line 106 m6bb1@google.com: shown as free
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn outlook() {
-    check(OUTLOOK, "America/Guayaquil", autumn(), expect![[r#"
+    check(
+        OUTLOOK,
+        "America/Guayaquil",
+        autumn(),
+        expect![[r#"
         [2026-10-28T13:00Z, 2026-10-28T13:45Z) 000000001111 @ 10-28 09:00 Study club
         [2026-11-05T16:00Z, 2026-11-05T17:00Z) 3A4B5C6D7E8F Interconsulta
         [2026-11-09T05:00Z, 2026-11-10T05:00Z) 000000002222 @ 11-09 00:00 Vacaciones
@@ -86,12 +128,17 @@ fn outlook() {
         [2026-11-18T14:00Z, 2026-11-18T14:45Z) 000000001111 @ 11-18 09:00 Study club
         [2026-11-23T05:00Z, 2026-11-24T05:00Z) 000000002222 @ 11-23 00:00 Vacaciones
         line 106 E008000000003333: shown as free
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn apple() {
-    check(APPLE, "Europe/Madrid", autumn(), expect![[r#"
+    check(
+        APPLE,
+        "Europe/Madrid",
+        autumn(),
+        expect![[r#"
         [2026-10-22T07:30Z, 2026-10-22T08:30Z) 0C1D2E3F4A5B @ 10-22 09:30 Llamada laboratorio
         [2026-10-29T08:30Z, 2026-10-29T09:30Z) 0C1D2E3F4A5B @ 10-29 09:30 Llamada laboratorio
         [2026-10-31T23:00Z, 2026-11-02T23:00Z) 1C2D3E4F5A6B Puente de Todos los Santos
@@ -101,12 +148,17 @@ fn apple() {
         [2026-11-10T09:00Z, 2026-11-10T10:15Z) RDATES-1 @ 11-10 10:00 Revisión
         line 74 ZERO-1: the event has no length
         line 81 A9B-0C1D2E3F4A5B: changes to "this and following" are not read; the series is as it was
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn broken() {
-    check(BROKEN, "America/Lima", autumn(), expect![[r#"
+    check(
+        BROKEN,
+        "America/Lima",
+        autumn(),
+        expect![[r#"
         [2026-11-04T12:00Z, 2026-11-04T13:00Z) revised –
         [2026-11-05T12:00Z, 2026-11-05T13:00Z) f63305d57a3e Without a UID
         [2026-11-06T12:00Z, 2026-11-06T13:00Z) -broken-list @ 11-06 12:00 –
@@ -127,189 +179,114 @@ fn broken() {
         line 75 never-closed: VEVENT is not closed; the file may be cut off
         line 85 cut-off: VEVENT is not closed; the file may be cut off
         line 88 –: VCALENDAR is not closed; the file may be cut off
-    "#]]);
-}
-
-/// The busy spans of one event with `lines`, in a window over 2026.
-fn event(lines: &str) -> String {
-    let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:x\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n");
-    let found = read(&text, guayaquil(), window("2026-01-01", "2027-01-01"));
-    let spans = found.busy.iter().map(|busy| format!("{:?}", busy.span));
-    let reasons = found.skipped.iter().map(|skipped| skipped.reason.to_string());
-    spans.chain(reasons).collect::<Vec<_>>().join(" ")
-}
-
-#[test]
-fn forms_of_times() {
-    let table = [
-        // Lengths.
-        ("DTSTART:20260105T100000Z\nDURATION:PT1H30M", "[2026-01-05T10:00Z, 2026-01-05T11:30Z)"),
-        ("DTSTART:20260105T100000Z\nDURATION:P1DT1H", "[2026-01-05T10:00Z, 2026-01-06T11:00Z)"),
-        ("DTSTART:20260105T100000Z\nDURATION:P1W", "[2026-01-05T10:00Z, 2026-01-12T10:00Z)"),
-        ("DTSTART:20260105T100000Z\nDURATION:-PT1H", "the event ends before it starts"),
-        ("DTSTART:20260105T100000Z\nDURATION:PT", "the event has no length"),
-        ("DTSTART:20260105T100000Z\nDURATION:1H", "cannot be read: DURATION:1H"),
-        ("DTSTART:20260105T100000Z", "the event has no length"),
-        ("DTSTART:20260105T100000Z\nDTEND:20260105T100000Z", "the event has no length"),
-        ("DTSTART;VALUE=DATE:20260105", "[2026-01-05T05:00Z, 2026-01-06T05:00Z)"),
-        ("DTSTART:20260105\nDTEND:20260107", "[2026-01-05T05:00Z, 2026-01-07T05:00Z)"),
-        ("DTSTART;VALUE=DATE:20260105\nDTEND;VALUE=DATE:20260105", "[2026-01-05T05:00Z, 2026-01-06T05:00Z)"),
-        // Seconds go outward.
-        ("DTSTART:20260105T100059Z\nDTEND:20260105T101501Z", "[2026-01-05T10:00Z, 2026-01-05T10:16Z)"),
-        ("DTSTART:20260105T100010Z\nDTEND:20260105T100020Z", "[2026-01-05T10:00Z, 2026-01-05T10:01Z)"),
-        ("DTSTART:20260105T1000Z\nDTEND:20260105T235960Z", "[2026-01-05T10:00Z, 2026-01-06T00:00Z)"),
-        // Places.
-        ("DTSTART:20260105T100000\nDURATION:PT1H", "[2026-01-05T15:00Z, 2026-01-05T16:00Z)"),
-        ("DTSTART;TZID=Europe/Madrid:20260705T100000\nDTEND;TZID=Europe/London:20260705T100000", "[2026-07-05T08:00Z, 2026-07-05T09:00Z)"),
-        ("DTSTART;TZID=/citadel.org/20210210_1/America/Argentina/Ushuaia:20260105T100000\nDURATION:PT1H", "[2026-01-05T13:00Z, 2026-01-05T14:00Z)"),
-        ("DTSTART;TZID=e. south america standard time:20260105T100000\nDURATION:PT1H", "[2026-01-05T13:00Z, 2026-01-05T14:00Z)"),
-        ("DTSTART;TZID=America/Lima:20260105T100000Z\nDURATION:PT1H", "[2026-01-05T10:00Z, 2026-01-05T11:00Z)"),
-        ("DTSTART;TZID=Narnia:20260105T100000\nDURATION:PT1H", "unknown time zone \"Narnia\""),
-        // A gap: 02:30 is 03:30 EDT; and the exact hour after it.
-        ("DTSTART;TZID=America/New_York:20260308T023000\nDURATION:PT1H", "[2026-03-08T07:30Z, 2026-03-08T08:30Z)"),
-        ("DTSTART;TZID=America/New_York:20260307T120000\nDURATION:P1D", "[2026-03-07T17:00Z, 2026-03-08T16:00Z)"),
-        ("DTSTART;TZID=America/New_York:20260307T120000\nDURATION:PT24H", "[2026-03-07T17:00Z, 2026-03-08T17:00Z)"),
-        // Outside.
-        ("DTSTART:20250105T100000Z\nDURATION:PT1H", ""),
-        ("DTSTART:20251231T233000Z\nDURATION:PT1H", "[2025-12-31T23:30Z, 2026-01-01T00:30Z)"),
-        ("DTSTART:20251231T230000Z\nDURATION:PT1H", ""),
-        ("DTSTART:18260105T100000Z\nDURATION:PT1H", "outside 1900–2100, or longer than ten years"),
-        ("DTSTART:20260105T100000Z\nDURATION:P9999999W", "cannot be read: DURATION:P9999999W"),
-        ("DTSTART:20260105T100000Z\nDTEND:20990105T100000Z", "outside 1900–2100, or longer than ten years"),
-    ];
-    for (lines, expected) in table {
-        assert_eq!(event(lines), expected, "{lines}");
-    }
-}
-
-#[test]
-fn series() {
-    let hour = "DTSTART;TZID=America/New_York:20260305T090000\nDURATION:PT1H\n";
-    let table = [
-        // 09:00 stays 09:00 over the change of 8 March.
-        ("RRULE:FREQ=WEEKLY;COUNT=2", "[2026-03-05T14:00Z, 2026-03-05T15:00Z) [2026-03-12T13:00Z, 2026-03-12T14:00Z)"),
-        // EXDATE in UTC, in another zone, floating in the practice's zone, as a date, in a list.
-        ("RRULE:FREQ=WEEKLY;COUNT=2\nEXDATE:20260305T140000Z", "[2026-03-12T13:00Z, 2026-03-12T14:00Z)"),
-        ("RRULE:FREQ=WEEKLY;COUNT=2\nEXDATE;TZID=Europe/Madrid:20260312T140000", "[2026-03-05T14:00Z, 2026-03-05T15:00Z)"),
-        ("RRULE:FREQ=WEEKLY;COUNT=2\nEXDATE:20260312T080000", "[2026-03-05T14:00Z, 2026-03-05T15:00Z)"),
-        ("RRULE:FREQ=WEEKLY;COUNT=2\nEXDATE;VALUE=DATE:20260312", "[2026-03-05T14:00Z, 2026-03-05T15:00Z)"),
-        ("RRULE:FREQ=WEEKLY;COUNT=3\nEXDATE;TZID=America/New_York:20260305T090000,20260312T090000", "[2026-03-19T13:00Z, 2026-03-19T14:00Z)"),
-        // A start off the rule is busy and counted.
-        ("RRULE:FREQ=WEEKLY;BYDAY=FR;COUNT=2", "[2026-03-05T14:00Z, 2026-03-05T15:00Z) [2026-03-06T14:00Z, 2026-03-06T15:00Z)"),
-        ("RDATE;VALUE=DATE:20260401", "[2026-03-05T14:00Z, 2026-03-05T15:00Z) [2026-04-01T13:00Z, 2026-04-01T14:00Z)"),
-        ("RRULE:FREQ=DAILY;UNTIL=20260301T000000Z", ""),
-        ("EXRULE:FREQ=DAILY\nRRULE:FREQ=DAILY;COUNT=1", "[2026-03-05T14:00Z, 2026-03-05T15:00Z) EXRULE is not read"),
-        ("RRULE:FREQ=DAILY;COUNT=2;UNTIL=20260309", "a rule has either COUNT or UNTIL"),
-        ("STATUS:cancelled", "cancelled"),
-        ("TRANSP:TRANSPARENT", "shown as free"),
-        ("X-MICROSOFT-CDO-BUSYSTATUS:FREE\nTRANSP:OPAQUE", "shown as free"),
-    ];
-    for (lines, expected) in table {
-        assert_eq!(event(&format!("{hour}{lines}")), expected, "{lines}");
-    }
-    // One that began before the window and reaches into it; a rule begun long ago.
-    let long = "DTSTART:20251230T000000Z\nDURATION:P3D\nRRULE:FREQ=YEARLY;COUNT=1";
-    assert_eq!(event(long), "[2025-12-30T00:00Z, 2026-01-02T00:00Z)");
-    let old = "DTSTART:19700606T100000Z\nDURATION:PT1H\nRRULE:FREQ=YEARLY";
-    assert_eq!(event(old), "[2026-06-06T10:00Z, 2026-06-06T11:00Z)");
-}
-
-/// A file of one zone `Own` with `observances`, and an hour's event daily at `time`.
-fn own_zone(observances: &str, day: &str, time: &str) -> String {
-    let text = format!(
-        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:x\nDTSTART;TZID=Own:{day}T{time}\nDURATION:PT1H\n\
-         END:VEVENT\nBEGIN:VTIMEZONE\nTZID:Own\n{observances}END:VTIMEZONE\nEND:VCALENDAR\n"
+    "#]],
     );
-    let found = read(&text, guayaquil(), window("2026-01-01", "2027-01-01"));
-    let spans = found.busy.iter().map(|busy| format!("{:?}", busy.span.start()));
-    let reasons = found.skipped.iter().map(|skipped| skipped.reason.to_string());
-    spans.chain(reasons).collect::<Vec<_>>().join(" ")
-}
-
-fn observance(kind: &str, start: &str, from: &str, to: &str, rule: &str) -> String {
-    format!(
-        "BEGIN:{kind}\nDTSTART:{start}\nTZOFFSETFROM:{from}\nTZOFFSETTO:{to}\n{rule}END:{kind}\n"
-    )
-}
-
-#[test]
-fn zones_of_the_file_itself() {
-    let fixed = observance("STANDARD", "16010101T000000", "-0330", "-0330", "");
-    assert_eq!(own_zone(&fixed, "20260705", "090000"), "2026-07-05T12:30Z");
-    let named = format!("X-LIC-LOCATION:Europe/Madrid\n{fixed}");
-    assert_eq!(own_zone(&named, "20260705", "090000"), "2026-07-05T07:00Z");
-    let us = [
-        observance("DAYLIGHT", "16010311T020000", "-0500", "-0400", "RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3\n"),
-        observance("STANDARD", "16011104T020000", "-0400", "-0500", "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11\n"),
-    ]
-    .concat();
-    // The same gap and fold rule as named zones have, minute for minute.
-    let new_york: Zone = "America/New_York".parse().unwrap();
-    for day in ["20260201", "20260308", "20260705", "20261101", "20261201"] {
-        for time in ["000000", "013000", "020000", "023000", "030000", "120000"] {
-            let local = value::moment(&format!("{day}T{time}")).unwrap().0;
-            let expected = format!("{:?}", new_york.to_utc(local));
-            assert_eq!(own_zone(&us, day, time), expected, "{day} {time}");
-        }
-    }
-    // Rules that ended, and single changes: the last one holds.
-    let changed = [
-        observance("DAYLIGHT", "19870405T020000", "-0500", "-0400", "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=4;UNTIL=20060402T070000Z\n"),
-        observance("STANDARD", "19871025T020000", "-0400", "-0500", "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10;UNTIL=20061029T060000Z\n"),
-        observance("STANDARD", "20200101T000000", "-0500", "-0300", "RDATE:20200101T000000\n"),
-    ]
-    .concat();
-    assert_eq!(own_zone(&changed, "20260705", "090000"), "2026-07-05T12:00Z");
-    // Half a zone is none.
-    let half = format!("{us}{}", observance("STANDARD", "20260101T000000", "-0500", "soon", ""));
-    assert_eq!(own_zone(&half, "20260705", "090000"), "unknown time zone \"Own\"");
 }
 
 #[test]
 fn not_a_calendar() {
-    for text in ["", "<html><body>Sign in</body></html>", "BEGIN:VEVENT\nEND:VEVENT\n", "\u{0}\u{1}"] {
+    for text in [
+        "",
+        "<html><body>Sign in</body></html>",
+        "BEGIN:VEVENT\nEND:VEVENT\n",
+        "\u{0}\u{1}",
+    ] {
         let found = read(text, guayaquil(), autumn());
         assert!(found.busy.is_empty());
         assert_eq!(found.skipped.len(), 1);
-        assert_eq!(found.skipped[0].reason, SkipReason::NotACalendar, "{text:?}");
+        assert_eq!(
+            found.skipped[0].reason,
+            SkipReason::NotACalendar,
+            "{text:?}"
+        );
     }
-    let found = read("BEGIN:VCALENDAR\nMETHOD:CANCEL\nBEGIN:VEVENT\nUID:a\nDTSTART:20261105\nEND:VEVENT\nEND:VCALENDAR", guayaquil(), autumn());
+    let found = read(
+        "BEGIN:VCALENDAR\nMETHOD:CANCEL\nBEGIN:VEVENT\nUID:a\nDTSTART:20261105\nEND:VEVENT\nEND:VCALENDAR",
+        guayaquil(),
+        autumn(),
+    );
     assert_eq!(found.skipped[0].reason, SkipReason::Cancelled);
 }
 
 #[test]
 fn limits_cut_and_say_so() {
     let daily = "BEGIN:VEVENT\nUID:u#\nDTSTART:20260101T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEND:VEVENT\n";
-    let events: String = (0..20).map(|n| daily.replace('#', &n.to_string())).collect();
+    let events: String = (0..20)
+        .map(|n| daily.replace('#', &n.to_string()))
+        .collect();
     let text = format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n");
     let cut = |limits| {
         let found = read_within(&text, guayaquil(), autumn(), limits);
-        (found.busy.len(), found.skipped.iter().map(|it| it.reason.clone()).collect::<Vec<_>>())
+        (
+            found.busy.len(),
+            found
+                .skipped
+                .iter()
+                .map(|it| it.reason.clone())
+                .collect::<Vec<_>>(),
+        )
     };
     let limits = Limits::default();
     assert_eq!(cut(limits), (20 * 92, vec![]));
     let events_max = SkipReason::EventsCut { max: 3 };
-    assert_eq!(cut(Limits { events_max: 3, ..limits }), (3 * 92, vec![events_max]));
+    assert_eq!(
+        cut(Limits {
+            events_max: 3,
+            ..limits
+        }),
+        (3 * 92, vec![events_max])
+    );
     let busy_max = SkipReason::BusyCut { max: 100 };
-    assert_eq!(cut(Limits { busy_max: 100, ..limits }), (100, vec![busy_max]));
-    let (busy, reasons) = cut(Limits { days_max: 150, ..limits });
+    assert_eq!(
+        cut(Limits {
+            busy_max: 100,
+            ..limits
+        }),
+        (100, vec![busy_max])
+    );
+    let (busy, reasons) = cut(Limits {
+        days_max: 150,
+        ..limits
+    });
     assert_eq!((busy, reasons.len()), (2 * 92, 18));
     assert_eq!(reasons[0], SkipReason::WorkCut);
-    let (_, reasons) = cut(Limits { days_max: 0, skipped_max: 5, ..limits });
-    assert_eq!((reasons.len(), &reasons[5]), (6, &SkipReason::SkippedCut { more: 15 }));
+    let (_, reasons) = cut(Limits {
+        days_max: 0,
+        skipped_max: 5,
+        ..limits
+    });
+    assert_eq!(
+        (reasons.len(), &reasons[5]),
+        (6, &SkipReason::SkippedCut { more: 15 })
+    );
     let refused = SkipReason::TooLong { max: 99 };
-    assert_eq!(cut(Limits { bytes_max: 99, ..limits }), (0, vec![refused]));
+    assert_eq!(
+        cut(Limits {
+            bytes_max: 99,
+            ..limits
+        }),
+        (0, vec![refused])
+    );
 }
 
 #[test]
 fn hostile_files_are_read_in_bounded_time() {
     let deep = format!("BEGIN:VCALENDAR\n{}", "BEGIN:VALARM\n".repeat(200_000));
     let _ = read(&deep, guayaquil(), autumn());
-    let folded = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:{}", "\n x".repeat(200_000));
+    let folded = format!(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:{}",
+        "\n x".repeat(200_000)
+    );
     let _ = read(&folded, guayaquil(), autumn());
     let never = "BEGIN:VEVENT\nUID:u#\nDTSTART:19000101T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30\nEND:VEVENT\n";
-    let events: String = (0..2_000).map(|n| never.replace('#', &n.to_string())).collect();
-    let found = read(&format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR"), guayaquil(), autumn());
+    let events: String = (0..2_000)
+        .map(|n| never.replace('#', &n.to_string()))
+        .collect();
+    let found = read(
+        &format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR"),
+        guayaquil(),
+        autumn(),
+    );
     assert_eq!(found, Imported::default());
 }
 
@@ -317,17 +294,26 @@ fn hostile_files_are_read_in_bounded_time() {
 fn keys_survive_edits_elsewhere() {
     let keys = |text: &str| {
         let found = read(text, guayaquil(), autumn());
-        found.busy.iter().map(|busy| (busy.uid.clone(), busy.recurrence)).collect::<Vec<_>>()
+        found
+            .busy
+            .iter()
+            .map(|busy| (busy.uid.clone(), busy.recurrence))
+            .collect::<Vec<_>>()
     };
     let before = keys(GOOGLE);
     // An event on its own that moves keeps its key; so does a moved occurrence.
-    let moved = GOOGLE.replace("20261103T14", "20261102T14").replace("20261117T1", "20261119T1");
+    let moved = GOOGLE
+        .replace("20261103T14", "20261102T14")
+        .replace("20261117T1", "20261119T1");
     let mut after = keys(&moved);
     let mut sorted = before.clone();
     after.sort_unstable();
     sorted.sort_unstable();
     assert_eq!(after, sorted);
-    assert_ne!(read(GOOGLE, guayaquil(), autumn()), read(&moved, guayaquil(), autumn()));
+    assert_ne!(
+        read(GOOGLE, guayaquil(), autumn()),
+        read(&moved, guayaquil(), autumn())
+    );
 }
 
 proptest! {

@@ -36,12 +36,21 @@ impl When {
 
 /// Every value of a date property (EXDATE and RDATE are lists), with its TZID and VALUE read.
 pub(super) fn whens(prop: &Prop, zones: &mut Zones<'_>) -> Result<Vec<When>, SkipReason> {
-    if prop.param("VALUE").is_some_and(|value| value.eq_ignore_ascii_case("PERIOD")) {
+    if prop
+        .param("VALUE")
+        .is_some_and(|value| value.eq_ignore_ascii_case("PERIOD"))
+    {
         return Err(SkipReason::Period);
     }
     let bad = || SkipReason::BadValue(shortened(&format!("{}:{}", prop.name, prop.value)));
-    let as_date = prop.param("VALUE").is_some_and(|value| value.eq_ignore_ascii_case("DATE"));
-    let texts = prop.value.split(',').map(str::trim).filter(|text| !text.is_empty());
+    let as_date = prop
+        .param("VALUE")
+        .is_some_and(|value| value.eq_ignore_ascii_case("DATE"));
+    let texts = prop
+        .value
+        .split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
     let mut list = Vec::new();
     for text in texts {
         list.push(match (date(text), moment(text)) {
@@ -52,18 +61,27 @@ pub(super) fn whens(prop: &Prop, zones: &mut Zones<'_>) -> Result<Vec<When>, Ski
             (None, None) => return Err(bad()),
         });
     }
-    if list.is_empty() { Err(bad()) } else { Ok(list) }
+    if list.is_empty() {
+        Err(bad())
+    } else {
+        Ok(list)
+    }
 }
 
 /// The one value of a date property.
 pub(super) fn when(prop: &Prop, zones: &mut Zones<'_>) -> Result<When, SkipReason> {
-    whens(prop, zones)?.into_iter().next().ok_or(SkipReason::NoStart)
+    whens(prop, zones)?
+        .into_iter()
+        .next()
+        .ok_or(SkipReason::NoStart)
 }
 
 /// `20260131`
 fn date(text: &str) -> Option<NaiveDate> {
     let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| NaiveDate::parse_from_str(text, "%Y%m%d").ok()).flatten()
+    digits
+        .then(|| NaiveDate::parse_from_str(text, "%Y%m%d").ok())
+        .flatten()
 }
 
 /// `20260131T093000` with an optional `Z`: whether it is UTC. Seconds may be missing.
@@ -75,7 +93,11 @@ pub(super) fn moment(text: &str) -> Option<(NaiveDateTime, bool)> {
     let (day, time) = body.split_once(['T', 't'])?;
     let part = |range: std::ops::Range<usize>| -> Option<u32> {
         let digits = time.get(range)?;
-        digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+        digits
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| digits.parse().ok())
+            .flatten()
     };
     let second = match time.len() {
         6 => part(4..6)?.min(59),
@@ -130,9 +152,17 @@ pub(super) fn offset(text: &str) -> Option<i64> {
     if !matches!(digits.len(), 4 | 6) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |part| part.parse::<i64>().ok());
+    let part = |at: usize| {
+        digits
+            .get(at..at + 2)
+            .map_or(Some(0), |part| part.parse::<i64>().ok())
+    };
     let seconds = part(0)? * 3600 + part(2)? * 60 + part(4)?;
-    let seconds = if text.starts_with('-') { -seconds } else { seconds };
+    let seconds = if text.starts_with('-') {
+        -seconds
+    } else {
+        seconds
+    };
     (seconds.abs() < 26 * 3600).then_some(seconds)
 }
 

@@ -6,7 +6,9 @@ use crate::scheduling::zone::Zone;
 
 /// The zone that Windows calls `name`, in any case.
 pub(super) fn zone(name: &str) -> Option<Zone> {
-    let (_, iana) = NAMES.iter().find(|(windows, _)| windows.eq_ignore_ascii_case(name))?;
+    let (_, iana) = NAMES
+        .iter()
+        .find(|(windows, _)| windows.eq_ignore_ascii_case(name))?;
     iana.parse().ok()
 }
 
@@ -164,7 +166,10 @@ mod tests {
             let same = |(other, _): &(&str, &str)| other.eq_ignore_ascii_case(windows);
             assert_eq!(NAMES.iter().position(same), Some(index), "{windows} twice");
         }
-        assert_eq!(zone("sa pacific standard time").map(Zone::name), Some("America/Bogota"));
+        assert_eq!(
+            zone("sa pacific standard time").map(Zone::name),
+            Some("America/Bogota")
+        );
         assert_eq!(zone("Customized Time Zone"), None);
     }
 }

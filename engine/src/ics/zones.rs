@@ -57,7 +57,12 @@ impl<'a> Zones<'a> {
             let id = find(&block.own, "TZID")?.value;
             Some((id, block))
         });
-        Self { default, blocks: named.collect(), known: HashMap::new(), until }
+        Self {
+            default,
+            blocks: named.collect(),
+            known: HashMap::new(),
+            until,
+        }
     }
 
     /// The default zone: where floating times and all-day events are.
@@ -67,7 +72,10 @@ impl<'a> Zones<'a> {
 
     /// The place that a property's TZID names; without one, the default.
     pub fn place(&mut self, id: Option<&str>) -> Result<Place, SkipReason> {
-        let Some(id) = id.map(|id| id.trim_matches('"').trim()).filter(|id| !id.is_empty()) else {
+        let Some(id) = id
+            .map(|id| id.trim_matches('"').trim())
+            .filter(|id| !id.is_empty())
+        else {
             return Ok(self.default_place());
         };
         if !self.known.contains_key(id) {
@@ -137,7 +145,9 @@ impl OwnZone {
 
     fn offset_at(&self, at: DateTime<Utc>) -> i64 {
         let after = self.changes.partition_point(|(change, _)| *change <= at);
-        let before = after.checked_sub(1).and_then(|index| self.changes.get(index));
+        let before = after
+            .checked_sub(1)
+            .and_then(|index| self.changes.get(index));
         before.map_or(self.first, |(_, offset)| *offset)
     }
 }
@@ -172,12 +182,19 @@ fn onsets_of(observance: &Block<'_>, until: Minute) -> Option<Vec<(DateTime<Utc>
     let to = offset(&find(observance, "TZOFFSETTO")?.value)?;
     let (start, _) = moment(&find(observance, "DTSTART")?.value)?;
     // Outlook begins its rules in 1601.
-    let start = if start.year() < 1900 { start.with_year(1972)? } else { start };
+    let start = if start.year() < 1900 {
+        start.with_year(1972)?
+    } else {
+        start
+    };
     let rule = match find(observance, "RRULE") {
         Some(prop) => Some(Rule::parse(&prop.value).ok()?.until_local(from)),
         None => None,
     };
-    let rdates = observance.lines.iter().filter_map(|line| Prop::read(&line.text));
+    let rdates = observance
+        .lines
+        .iter()
+        .filter_map(|line| Prop::read(&line.text));
     let rdates = rdates.filter(|prop| prop.name == "RDATE").flat_map(|prop| {
         let moments = prop.value.split(',').filter_map(|text| moment(text.trim()));
         moments.map(|(local, _)| local).collect::<Vec<_>>()
@@ -191,5 +208,10 @@ fn onsets_of(observance: &Block<'_>, until: Minute) -> Option<Vec<(DateTime<Utc>
     let first = NaiveDate::from_ymd_opt(1900, 1, 1)?.and_hms_opt(0, 0, 0)?;
     let range = Span::new(Minute::floor(first.and_utc()), until.plus(400 * 24 * 60))?;
     let found = set.occurrences(range, 1_000).starts;
-    Some(found.into_iter().map(|(local, _)| (shift(local, -from), from, to)).collect())
+    Some(
+        found
+            .into_iter()
+            .map(|(local, _)| (shift(local, -from), from, to))
+            .collect(),
+    )
 }

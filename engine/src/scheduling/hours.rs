@@ -47,7 +47,10 @@ impl TryFrom<RawWindow> for DayWindow {
 
 impl DayWindow {
     /// Midnight to midnight.
-    pub const WHOLE_DAY: Self = Self { from: 0, to: DAY_END };
+    pub const WHOLE_DAY: Self = Self {
+        from: 0,
+        to: DAY_END,
+    };
 
     /// # Errors
     /// [`InvalidWindow`] unless `from < to <= 1440`. Hours past midnight are two windows, one of
@@ -177,8 +180,12 @@ pub fn open(
         let mut today: IntervalSet = weekly.on(date, zone).collect();
         for layer in layers {
             let spans = |kind| {
-                let listed = layer.iter().filter(move |it| it.kind == kind && it.covers(date));
-                listed.filter_map(move |it| it.on(date, zone)).collect::<IntervalSet>()
+                let listed = layer
+                    .iter()
+                    .filter(move |it| it.kind == kind && it.covers(date));
+                listed
+                    .filter_map(move |it| it.on(date, zone))
+                    .collect::<IntervalSet>()
             };
             let closed = spans(ExceptionKind::Closed);
             let extra = spans(ExceptionKind::Extra);
@@ -186,7 +193,11 @@ pub fn open(
         }
         open.extend(today);
     }
-    open.into_iter().collect::<IntervalSet>().within(range).into_iter().collect()
+    open.into_iter()
+        .collect::<IntervalSet>()
+        .within(range)
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

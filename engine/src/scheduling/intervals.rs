@@ -80,7 +80,11 @@ impl IntervalSet {
         while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
             both.extend(x.intersection(*y));
             // The one that ends first can meet nothing more.
-            if x.end() <= y.end() { a.next() } else { b.next() };
+            if x.end() <= y.end() {
+                a.next()
+            } else {
+                b.next()
+            };
         }
         Self(both)
     }
@@ -109,7 +113,12 @@ impl IntervalSet {
     /// The set's minutes within `range`.
     #[must_use]
     pub fn within(&self, range: Span) -> Self {
-        Self(self.overlapping(range).iter().filter_map(|span| span.intersection(range)).collect())
+        Self(
+            self.overlapping(range)
+                .iter()
+                .filter_map(|span| span.intersection(range))
+                .collect(),
+        )
     }
 }
 
@@ -187,12 +196,20 @@ mod tests {
     }
 
     fn naive(spans: &[Span]) -> BTreeSet<i64> {
-        spans.iter().flat_map(|span| span.start().0..span.end().0).collect()
+        spans
+            .iter()
+            .flat_map(|span| span.start().0..span.end().0)
+            .collect()
     }
 
     /// The invariant, then the same minutes.
     fn same(set: &IntervalSet, minutes: &BTreeSet<i64>) {
-        assert!(set.as_slice().windows(2).all(|pair| pair[0].end() < pair[1].start()), "{set:?}");
+        assert!(
+            set.as_slice()
+                .windows(2)
+                .all(|pair| pair[0].end() < pair[1].start()),
+            "{set:?}"
+        );
         assert_eq!(&naive(set.as_slice()), minutes);
         assert_eq!(set.minutes(), i64::try_from(minutes.len()).unwrap());
         assert_eq!(set.is_empty(), minutes.is_empty());

@@ -76,9 +76,9 @@ impl Zone {
                 let a_first = a.fix().local_minus_utc() >= b.fix().local_minus_utc();
                 Some(if a_first { a } else { b })
             }
-            LocalResult::None => {
-                GapInfo::new(&local, &self.0).and_then(|gap| gap.begin).map(|(_, before)| before)
-            }
+            LocalResult::None => GapInfo::new(&local, &self.0)
+                .and_then(|gap| gap.begin)
+                .map(|(_, before)| before),
         };
         let offset = offset.unwrap_or_else(|| self.0.offset_from_utc_datetime(&local));
         i64::from(offset.fix().local_minus_utc())
@@ -99,14 +99,17 @@ impl WallClock for Zone {
 /// `at`, read as UTC, plus `seconds`; at the ends of chrono's calendar it stays where it is.
 pub(crate) fn shift(at: NaiveDateTime, seconds: i64) -> DateTime<Utc> {
     let at = at.and_utc();
-    at.checked_add_signed(chrono::TimeDelta::seconds(seconds)).unwrap_or(at)
+    at.checked_add_signed(chrono::TimeDelta::seconds(seconds))
+        .unwrap_or(at)
 }
 
 impl FromStr for Zone {
     type Err = UnknownZone;
 
     fn from_str(name: &str) -> Result<Self, UnknownZone> {
-        name.parse().map(Self).map_err(|_| UnknownZone(name.to_owned()))
+        name.parse()
+            .map(Self)
+            .map_err(|_| UnknownZone(name.to_owned()))
     }
 }
 

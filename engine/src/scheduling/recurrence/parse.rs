@@ -57,7 +57,12 @@ struct Draft {
 }
 
 impl Draft {
-    fn set(&mut self, name: &str, value: &str, unknown: impl Fn() -> RecurrenceError) -> Result<()> {
+    fn set(
+        &mut self,
+        name: &str,
+        value: &str,
+        unknown: impl Fn() -> RecurrenceError,
+    ) -> Result<()> {
         match name {
             "FREQ" => self.frequency = Some(frequency(value)?),
             "COUNT" => self.count = Some(count(value)?),
@@ -68,7 +73,10 @@ impl Draft {
             "RSCALE" if value == "GREGORIAN" => {}
             "SKIP" if value == "OMIT" => {}
             _ => {
-                let at = NUMBERS.iter().position(|(part, ..)| *part == name).ok_or_else(unknown)?;
+                let at = NUMBERS
+                    .iter()
+                    .position(|(part, ..)| *part == name)
+                    .ok_or_else(unknown)?;
                 if let (Some(place), Some(bounds)) = (self.numbers.get_mut(at), NUMBERS.get(at)) {
                     *place = numbers(value, *bounds)?;
                 }
@@ -82,8 +90,17 @@ impl Draft {
         if self.count.is_some() && self.until.is_some() {
             return Err(RecurrenceError::CountAndUntil);
         }
-        let [seconds, minutes, hours, month_days, year_days, week_numbers, months, positions, interval] =
-            self.numbers;
+        let [
+            seconds,
+            minutes,
+            hours,
+            month_days,
+            year_days,
+            week_numbers,
+            months,
+            positions,
+            interval,
+        ] = self.numbers;
         let interval = match *interval {
             [] => 1,
             [every] => every.unsigned_abs(),
@@ -118,9 +135,18 @@ fn check(rule: &Rule) -> Result<()> {
     let forbidden = [
         ("BYWEEKNO", !rule.week_numbers.is_empty() && !yearly),
         ("BYYEARDAY", !rule.year_days.is_empty() && !yearly),
-        ("BYMONTHDAY", !rule.month_days.is_empty() && frequency == Frequency::Weekly),
-        ("BYDAY with a number", ordinals && frequency < Frequency::Monthly),
-        ("BYDAY with a number beside BYWEEKNO", ordinals && !rule.week_numbers.is_empty()),
+        (
+            "BYMONTHDAY",
+            !rule.month_days.is_empty() && frequency == Frequency::Weekly,
+        ),
+        (
+            "BYDAY with a number",
+            ordinals && frequency < Frequency::Monthly,
+        ),
+        (
+            "BYDAY with a number beside BYWEEKNO",
+            ordinals && !rule.week_numbers.is_empty(),
+        ),
     ];
     if let Some((part, _)) = forbidden.into_iter().find(|(_, found)| *found) {
         return Err(RecurrenceError::PartNotAllowed { part, frequency });
@@ -137,7 +163,10 @@ fn check(rule: &Rule) -> Result<()> {
 }
 
 fn bad(part: &'static str, value: &str) -> RecurrenceError {
-    RecurrenceError::InvalidValue { part, value: value.to_owned() }
+    RecurrenceError::InvalidValue {
+        part,
+        value: value.to_owned(),
+    }
 }
 
 fn frequency(value: &str) -> Result<Frequency> {
@@ -154,8 +183,14 @@ fn frequency(value: &str) -> Result<Frequency> {
 }
 
 fn count(value: &str) -> Result<u32> {
-    let count = value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok()).flatten();
-    count.filter(|count| *count > 0).ok_or_else(|| bad("COUNT", value))
+    let count = value
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| value.parse().ok())
+        .flatten();
+    count
+        .filter(|count| *count > 0)
+        .ok_or_else(|| bad("COUNT", value))
 }
 
 fn until(value: &str) -> Result<Until> {
@@ -163,7 +198,9 @@ fn until(value: &str) -> Result<Until> {
     let until = match (value.len(), value.strip_suffix('Z')) {
         (16, Some(utc)) => moment(utc).map(|at| Until::Utc(at.and_utc())),
         (15, None) => moment(value).map(Until::Local),
-        (8, None) => NaiveDate::parse_from_str(value, "%Y%m%d").ok().map(Until::Date),
+        (8, None) => NaiveDate::parse_from_str(value, "%Y%m%d")
+            .ok()
+            .map(Until::Date),
         _ => None,
     };
     until.ok_or_else(|| bad("UNTIL", value))
@@ -190,9 +227,14 @@ fn by_days(value: &str) -> Result<Vec<ByDay>> {
         } else {
             i8::try_from(number(ordinal, 1, 53, true)?).ok()?
         };
-        Some(ByDay { ordinal, weekday: weekday(day)? })
+        Some(ByDay {
+            ordinal,
+            weekday: weekday(day)?,
+        })
     };
-    let days = value.split(',').map(|text| day(text.trim()).ok_or_else(|| bad("BYDAY", value)));
+    let days = value
+        .split(',')
+        .map(|text| day(text.trim()).ok_or_else(|| bad("BYDAY", value)));
     days.collect()
 }
 
@@ -214,7 +256,8 @@ fn numbers(value: &str, bounds: (&'static str, i32, i32, bool)) -> Result<Vec<i3
     let mut list = value.split(',').map(one).collect::<Result<Vec<i32>>>()?;
     if part == "BYSECOND" {
         // A leap second is the one before it where none are kept (RFC 5545 §3.3.12).
-        list.iter_mut().for_each(|second| *second = (*second).min(59));
+        list.iter_mut()
+            .for_each(|second| *second = (*second).min(59));
     }
     list.sort_unstable();
     list.dedup();

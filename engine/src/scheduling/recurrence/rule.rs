@@ -88,7 +88,9 @@ impl Rule {
     /// are read as plain wall times.
     pub(crate) fn until_local(mut self, offset: i64) -> Self {
         if let Some(Until::Utc(at)) = self.until {
-            self.until = Some(Until::Local(crate::scheduling::zone::shift(at.naive_utc(), offset).naive_utc()));
+            self.until = Some(Until::Local(
+                crate::scheduling::zone::shift(at.naive_utc(), offset).naive_utc(),
+            ));
         }
         self
     }
@@ -97,7 +99,11 @@ impl Rule {
     pub(super) fn times(&self, start: NaiveTime) -> Vec<NaiveTime> {
         use chrono::Timelike;
         let or = |list: &[u32], open: u32| {
-            if list.is_empty() { vec![open] } else { list.to_vec() }
+            if list.is_empty() {
+                vec![open]
+            } else {
+                list.to_vec()
+            }
         };
         let minutes = or(&self.minutes, start.minute());
         let seconds = or(&self.seconds, start.second());

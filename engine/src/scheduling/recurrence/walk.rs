@@ -34,7 +34,15 @@ impl<'a> Walk<'a> {
         let times = rule.times(start.time());
         let buffer = Vec::new().into_iter();
         let filter = Filter::new(rule, start.date());
-        Self { filter, start, times, period, last, buffer, examined: 0 }
+        Self {
+            filter,
+            start,
+            times,
+            period,
+            last,
+            buffer,
+            examined: 0,
+        }
     }
 
     /// Days looked at so far.
@@ -59,8 +67,11 @@ impl<'a> Walk<'a> {
             }
         }
         if !rule.positions.is_empty() {
-            let mut chosen: Vec<_> =
-                rule.positions.iter().filter_map(|n| nth(&set, *n).copied()).collect();
+            let mut chosen: Vec<_> = rule
+                .positions
+                .iter()
+                .filter_map(|n| nth(&set, *n).copied())
+                .collect();
             chosen.sort_unstable();
             chosen.dedup();
             set = chosen;
@@ -91,7 +102,11 @@ pub(super) fn matches(rule: &Rule, start: NaiveDateTime) -> bool {
 /// The `n`-th of the set, counted from 1, or from the end when negative.
 fn nth<T>(set: &[T], n: i32) -> Option<&T> {
     let n = isize::try_from(n).ok()?;
-    let index = if n > 0 { n - 1 } else { isize::try_from(set.len()).ok()? + n };
+    let index = if n > 0 {
+        n - 1
+    } else {
+        isize::try_from(set.len()).ok()? + n
+    };
     set.get(usize::try_from(index).ok()?)
 }
 
@@ -119,11 +134,19 @@ fn bounds(rule: &Rule, number: i64) -> Option<(NaiveDate, NaiveDate)> {
             let year = i32::try_from(number.div_euclid(12)).ok()?;
             let month = u32::try_from(number.rem_euclid(12)).ok()? + 1;
             let first = NaiveDate::from_ymd_opt(year, month, 1)?;
-            Some((first, first.checked_add_months(chrono::Months::new(1))?.pred_opt()?))
+            Some((
+                first,
+                first
+                    .checked_add_months(chrono::Months::new(1))?
+                    .pred_opt()?,
+            ))
         }
         Frequency::Yearly => {
             let year = i32::try_from(number).ok()?;
-            Some((NaiveDate::from_ymd_opt(year, 1, 1)?, NaiveDate::from_ymd_opt(year, 12, 31)?))
+            Some((
+                NaiveDate::from_ymd_opt(year, 1, 1)?,
+                NaiveDate::from_ymd_opt(year, 12, 31)?,
+            ))
         }
     }
 }
@@ -140,7 +163,8 @@ fn from_days(days: i64) -> Option<NaiveDate> {
 /// The first day of the week that `date` is in.
 fn week_start(date: NaiveDate, first: Weekday) -> NaiveDate {
     let into = date.weekday().days_since(first);
-    date.checked_sub_days(Days::new(u64::from(into))).unwrap_or(date)
+    date.checked_sub_days(Days::new(u64::from(into)))
+        .unwrap_or(date)
 }
 
 /// A rule's filters with what it leaves open filled in from the start.
@@ -154,7 +178,12 @@ struct Filter<'a> {
 impl<'a> Filter<'a> {
     /// "Information, not contained in the rule, […] is derived from DTSTART" (RFC 5545 §3.3.10).
     fn new(rule: &'a Rule, start: NaiveDate) -> Self {
-        let mut filter = Self { rule, month: None, month_day: None, weekday: None };
+        let mut filter = Self {
+            rule,
+            month: None,
+            month_day: None,
+            weekday: None,
+        };
         let no_days = rule.days.is_empty() && rule.month_days.is_empty();
         match rule.frequency {
             Frequency::Daily => {}
@@ -185,7 +214,11 @@ impl<'a> Filter<'a> {
             && self.month_day.is_none_or(|day| day == date.day())
             && self.weekday.is_none_or(|day| day == date.weekday())
             && (rule.months.is_empty() || rule.months.contains(&date.month()))
-            && any(&rule.month_days, date.day(), u32::from(date.num_days_in_month()))
+            && any(
+                &rule.month_days,
+                date.day(),
+                u32::from(date.num_days_in_month()),
+            )
             && any(&rule.year_days, date.ordinal(), year_length)
             && self.in_weekdays(date, year_length)
             && self.in_week_numbers(date)
@@ -225,6 +258,8 @@ impl<'a> Filter<'a> {
         let year_end = NaiveDate::from_ymd_opt(middle.year(), 12, 31);
         let left = year_end.map_or(0, |end| (end - middle).num_days() / 7);
         let from_end = -i32::try_from(left).unwrap_or(0) - 1;
-        rule.week_numbers.iter().any(|n| *n == number || *n == from_end)
+        rule.week_numbers
+            .iter()
+            .any(|n| *n == number || *n == from_end)
     }
 }

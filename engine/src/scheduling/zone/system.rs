@@ -42,7 +42,9 @@ struct ZoneFile {
 
 fn be(bytes: &[u8]) -> i64 {
     let sign = if bytes[0] & 0x80 == 0 { 0 } else { -1 };
-    bytes.iter().fold(sign, |value, byte| (value << 8) | i64::from(*byte))
+    bytes
+        .iter()
+        .fold(sign, |value, byte| (value << 8) | i64::from(*byte))
 }
 
 /// The second block's offset and its six counts.
@@ -67,8 +69,14 @@ fn parse(data: &[u8]) -> Option<ZoneFile> {
         .map(|(at, index)| (be(at), offset(usize::from(*index))))
         .collect();
     let footer = &rest[chars + leap * 12 + isstd + isutc..];
-    let footer = String::from_utf8_lossy(footer).trim_matches('\n').to_owned();
-    Some(ZoneFile { transitions, first: offset(0), footer })
+    let footer = String::from_utf8_lossy(footer)
+        .trim_matches('\n')
+        .to_owned();
+    Some(ZoneFile {
+        transitions,
+        first: offset(0),
+        footer,
+    })
 }
 
 /// `EST5EDT,M3.2.0,M11.1.0/2`: a name, an offset, and two rules.
@@ -99,31 +107,45 @@ fn name_and_offset(text: &str) -> (i64, &str) {
     let name_end = if text.starts_with('<') {
         text.find('>').unwrap() + 1
     } else {
-        text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len())
+        text.find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(text.len())
     };
     let rest = &text[name_end..];
     let end = rest
         .find(|c: char| !(c.is_ascii_digit() || matches!(c, '+' | '-' | ':')))
         .unwrap_or(rest.len());
     // POSIX counts west of Greenwich; no number means "an hour ahead of standard time".
-    let offset = if end == 0 { i64::MIN } else { -hms(&rest[..end]) };
+    let offset = if end == 0 {
+        i64::MIN
+    } else {
+        -hms(&rest[..end])
+    };
     (offset, &rest[end..])
 }
 
 fn posix(text: &str) -> Posix {
     let (standard, rest) = name_and_offset(text);
     if rest.is_empty() {
-        return Posix { standard, daylight: None };
+        return Posix {
+            standard,
+            daylight: None,
+        };
     }
     let (daylight, rest) = name_and_offset(rest);
-    let daylight = if daylight == i64::MIN { standard + 3600 } else { daylight };
+    let daylight = if daylight == i64::MIN {
+        standard + 3600
+    } else {
+        daylight
+    };
     let rules: Vec<Rule> = rest
         .trim_start_matches(',')
         .split(',')
         .map(|rule| {
             let (day, time) = rule.split_once('/').unwrap_or((rule, "2"));
-            let numbers: Vec<i64> =
-                day[1..].split('.').map(|part| part.parse().unwrap()).collect();
+            let numbers: Vec<i64> = day[1..]
+                .split('.')
+                .map(|part| part.parse().unwrap())
+                .collect();
             Rule {
                 month: numbers[0] as u32,
                 week: numbers[1],
@@ -132,7 +154,10 @@ fn posix(text: &str) -> Posix {
             }
         })
         .collect();
-    Posix { standard, daylight: Some((daylight, rules.try_into().ok().unwrap())) }
+    Posix {
+        standard,
+        daylight: Some((daylight, rules.try_into().ok().unwrap())),
+    }
 }
 
 fn rule_seconds(rule: &Rule, year: i32) -> i64 {
@@ -197,7 +222,9 @@ fn compiled(zone: Zone) -> Vec<(i64, i64)> {
     for hour in (FIRST..LAST).step_by(3600) {
         let after = offset(hour + 3600);
         if offset(hour) != after && hour + 3600 < LAST {
-            let at = (hour + 1..=hour + 3600).find(|s| offset(*s) == after).unwrap();
+            let at = (hour + 1..=hour + 3600)
+                .find(|s| offset(*s) == after)
+                .unwrap();
             changes.push((at, after));
         }
     }
@@ -215,7 +242,10 @@ fn compiled_data_agrees_with_the_system() {
     let mut compared = 0;
     let mut differing = Vec::new();
     for tz in chrono_tz::TZ_VARIANTS {
-        let Some(file) = std::fs::read(dir.join(tz.name())).ok().and_then(|d| parse(&d)) else {
+        let Some(file) = std::fs::read(dir.join(tz.name()))
+            .ok()
+            .and_then(|d| parse(&d))
+        else {
             continue; // the system need not have every old alias
         };
         compared += 1;
@@ -225,7 +255,10 @@ fn compiled_data_agrees_with_the_system() {
     }
     println!("compared {compared} zones; differing: {differing:?}");
     assert!(compared > 300, "only {compared} zones were readable");
-    let unlisted: Vec<_> = differing.iter().filter(|name| !DIFFER.contains(name)).collect();
+    let unlisted: Vec<_> = differing
+        .iter()
+        .filter(|name| !DIFFER.contains(name))
+        .collect();
     assert!(
         unlisted.is_empty(),
         "chrono-tz {} and the system's zone files differ unexpectedly in {unlisted:?}",

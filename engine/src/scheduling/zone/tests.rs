@@ -53,9 +53,14 @@ fn check(name: &str, count: usize, first: Expect) {
         let shift = after - before;
         // What the old clock shows at the change; the skipped or repeated times lie next to it.
         let old = at.plus(before).to_utc().naive_utc();
-        if at.to_utc().format("%Y").to_string() <= "2025".to_owned() {
+        if at < Minute(29_453_760) {
+            // before 2026
             let kind = if shift > 0 { "gap" } else { "fold" };
-            shown += &format!("{at:?} {kind} {} at {}\n", shift.abs(), old.format("%d %H:%M"));
+            shown += &format!(
+                "{at:?} {kind} {} at {}\n",
+                shift.abs(),
+                old.format("%d %H:%M")
+            );
         }
         for n in 0..shift.abs() {
             let wall = |n: i64| shift_minutes(old, n);
@@ -64,14 +69,28 @@ fn check(name: &str, count: usize, first: Expect) {
                 assert_eq!(zone.to_local(zone.to_utc(wall(n))), wall(n + shift));
             } else {
                 let twice = wall(n + shift);
-                assert_eq!(zone.to_utc(twice), at.plus(n + shift), "{zone} fold {twice:?}");
+                assert_eq!(
+                    zone.to_utc(twice),
+                    at.plus(n + shift),
+                    "{zone} fold {twice:?}"
+                );
                 assert_eq!(zone.to_local(zone.to_utc(twice)), twice);
-                assert_eq!(zone.to_local(at.plus(n)), twice, "it is shown a second time");
+                assert_eq!(
+                    zone.to_local(at.plus(n)),
+                    twice,
+                    "it is shown a second time"
+                );
             }
         }
         // One minute outside on each side nothing is special.
-        assert_eq!(zone.to_utc(shift_minutes(old, shift.min(0) - 1)), at.plus(shift.min(0) - 1));
-        assert_eq!(zone.to_utc(shift_minutes(old, shift.max(0))), at.plus(shift.max(0) - shift));
+        assert_eq!(
+            zone.to_utc(shift_minutes(old, shift.min(0) - 1)),
+            at.plus(shift.min(0) - 1)
+        );
+        assert_eq!(
+            zone.to_utc(shift_minutes(old, shift.max(0))),
+            at.plus(shift.max(0) - shift)
+        );
     }
     first.assert_eq(&shown);
     assert_eq!(found.len(), count, "{found:?}");
@@ -83,52 +102,72 @@ fn shift_minutes(at: NaiveDateTime, minutes: i64) -> NaiveDateTime {
 
 #[test]
 fn new_york() {
-    check("America/New_York", 14, expect![[r#"
+    check(
+        "America/New_York",
+        14,
+        expect![[r#"
         2024-03-10T07:00Z gap 60 at 10 02:00
         2024-11-03T06:00Z fold 60 at 03 02:00
         2025-03-09T07:00Z gap 60 at 09 02:00
         2025-11-02T06:00Z fold 60 at 02 02:00
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn madrid() {
-    check("Europe/Madrid", 14, expect![[r#"
+    check(
+        "Europe/Madrid",
+        14,
+        expect![[r#"
         2024-03-31T01:00Z gap 60 at 31 02:00
         2024-10-27T01:00Z fold 60 at 27 03:00
         2025-03-30T01:00Z gap 60 at 30 02:00
         2025-10-26T01:00Z fold 60 at 26 03:00
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn santiago_changes_at_midnight() {
-    check("America/Santiago", 14, expect![[r#"
+    check(
+        "America/Santiago",
+        14,
+        expect![[r#"
         2024-04-07T03:00Z fold 60 at 07 00:00
         2024-09-08T04:00Z gap 60 at 08 00:00
         2025-04-06T03:00Z fold 60 at 06 00:00
         2025-09-07T04:00Z gap 60 at 07 00:00
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn lord_howe_shifts_half_an_hour() {
-    check("Australia/Lord_Howe", 14, expect![[r#"
+    check(
+        "Australia/Lord_Howe",
+        14,
+        expect![[r#"
         2024-04-06T15:00Z fold 30 at 07 02:00
         2024-10-05T15:30Z gap 30 at 06 02:00
         2025-04-05T15:00Z fold 30 at 06 02:00
         2025-10-04T15:30Z gap 30 at 05 02:00
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn casablanca_changes_around_ramadan() {
-    check("Africa/Casablanca", 15, expect![[r#"
+    check(
+        "Africa/Casablanca",
+        15,
+        expect![[r#"
         2024-03-10T02:00Z fold 60 at 10 03:00
         2024-04-14T02:00Z gap 60 at 14 02:00
         2025-02-23T02:00Z fold 60 at 23 03:00
         2025-04-06T02:00Z gap 60 at 06 02:00
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -143,13 +182,21 @@ fn gaps_move_forward_and_folds_are_the_first() {
         ("America/New_York", "2026-03-08 03:00", "2026-03-08T07:00Z"),
         ("America/New_York", "2026-11-01 01:30", "2026-11-01T05:30Z"), // daylight time
         ("America/New_York", "2026-11-01 02:00", "2026-11-01T07:00Z"),
-        ("Australia/Lord_Howe", "2026-10-04 02:15", "2026-10-03T15:45Z"), // shown as 02:45
+        (
+            "Australia/Lord_Howe",
+            "2026-10-04 02:15",
+            "2026-10-03T15:45Z",
+        ), // shown as 02:45
         ("America/Santiago", "2026-09-06 00:00", "2026-09-06T04:00Z"), // shown as 01:00
         ("America/Guayaquil", "2026-07-01 08:00", "2026-07-01T13:00Z"),
         ("Pacific/Apia", "2011-12-30 10:00", "2011-12-30T20:00Z"), // shown as the 31st
     ];
     for (name, wall, utc) in table {
-        assert_eq!(format!("{:?}", zone(name).to_utc(local(wall))), utc, "{name} {wall}");
+        assert_eq!(
+            format!("{:?}", zone(name).to_utc(local(wall))),
+            utc,
+            "{name} {wall}"
+        );
     }
 }
 
@@ -178,12 +225,21 @@ fn days_have_the_hours_they_have() {
 
 #[test]
 fn days_follow_each_other_without_a_hole() {
-    for name in ["America/Santiago", "America/Havana", "Africa/Casablanca", "Asia/Beirut"] {
+    for name in [
+        "America/Santiago",
+        "America/Havana",
+        "Africa/Casablanca",
+        "Asia/Beirut",
+    ] {
         let zone = zone(name);
         let mut day = date("2024-01-01");
         while day < date("2031-01-01") {
             let next = day.succ_opt().unwrap();
-            assert_eq!(zone.day(day).unwrap().end(), zone.day(next).unwrap().start(), "{name} {day}");
+            assert_eq!(
+                zone.day(day).unwrap().end(),
+                zone.day(next).unwrap().start(),
+                "{name} {day}"
+            );
             day = next;
         }
     }
@@ -191,16 +247,26 @@ fn days_follow_each_other_without_a_hole() {
 
 #[test]
 fn names_are_checked() {
-    assert_eq!("Mars/Base".parse::<Zone>(), Err(UnknownZone("Mars/Base".into())));
+    assert_eq!(
+        "Mars/Base".parse::<Zone>(),
+        Err(UnknownZone("Mars/Base".into()))
+    );
     let json = serde_json::to_string(&zone("Europe/Madrid")).unwrap();
     assert_eq!(json, r#""Europe/Madrid""#);
-    assert_eq!(serde_json::from_str::<Zone>(&json).unwrap(), zone("Europe/Madrid"));
+    assert_eq!(
+        serde_json::from_str::<Zone>(&json).unwrap(),
+        zone("Europe/Madrid")
+    );
     assert!(serde_json::from_str::<Zone>(r#""Nowhere""#).is_err());
 }
 
 #[test]
 fn the_ends_of_the_calendar_do_not_panic() {
-    for zone in [zone("America/New_York"), zone("Pacific/Kiritimati"), Zone::UTC] {
+    for zone in [
+        zone("America/New_York"),
+        zone("Pacific/Kiritimati"),
+        Zone::UTC,
+    ] {
         for wall in [NaiveDateTime::MIN, NaiveDateTime::MAX] {
             let _ = zone.to_utc(wall);
             let _ = zone.day(wall.date());
