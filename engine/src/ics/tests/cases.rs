@@ -200,6 +200,28 @@ fn series() {
     for (lines, expected) in table {
         assert_eq!(event(&format!("{hour}{lines}")), expected, "{lines}");
     }
+    // A moment takes away one of the day's two.
+    let twice =
+        "RRULE:FREQ=DAILY;BYHOUR=9,15;COUNT=2\nEXDATE;TZID=America/New_York:20260305T090000";
+    assert_eq!(
+        event(&format!("{hour}{twice}")),
+        "[2026-03-05T20:00Z, 2026-03-05T21:00Z)"
+    );
+    // Of all-day events it takes the day: of UTC's moments the day here, of others the day there.
+    for exdate in [
+        "20260106T045900Z",
+        "TZID=Europe/Madrid:20260105T000000",
+        "20260105",
+    ] {
+        let colon = if exdate.contains(':') { ';' } else { ':' };
+        let days =
+            format!("DTSTART;VALUE=DATE:20260104\nRRULE:FREQ=DAILY;COUNT=2\nEXDATE{colon}{exdate}");
+        assert_eq!(
+            event(&days),
+            "[2026-01-04T05:00Z, 2026-01-05T05:00Z)",
+            "{exdate}"
+        );
+    }
     // One that began before the window and reaches into it; a rule begun long ago.
     let long = "DTSTART:20251230T000000Z\nDURATION:P3D\nRRULE:FREQ=YEARLY;COUNT=1";
     assert_eq!(event(long), "[2025-12-30T00:00Z, 2026-01-02T00:00Z)");
@@ -291,6 +313,28 @@ fn zones_of_the_file_itself() {
     assert_eq!(
         own_zone(&changed, "20260705", "090000"),
         "2026-07-05T12:00Z"
+    );
+    // UNTIL is UTC and includes the last onset: summer time for good since March 2025.
+    let for_good = [
+        observance(
+            "DAYLIGHT",
+            "19960331T020000",
+            "+0100",
+            "+0200",
+            "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3;UNTIL=20250330T010000Z\n",
+        ),
+        observance(
+            "STANDARD",
+            "19961027T030000",
+            "+0200",
+            "+0100",
+            "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10;UNTIL=20241101T000000Z\n",
+        ),
+    ]
+    .concat();
+    assert_eq!(
+        own_zone(&for_good, "20260105", "090000"),
+        "2026-01-05T07:00Z"
     );
     // Half a zone is none.
     let half = format!(

@@ -184,6 +184,10 @@ fn dates_added_and_taken_away() {
     let june2 = NaiveDate::from_ymd_opt(2026, 6, 2);
     let fewer = set.without_days(june2);
     assert_eq!(days(&fewer, 99).0, "01 09, 04 09, 05 09, 20 08");
+    // Added dates that come later take no place from the rule's.
+    let later = (20..26).map(|day| at(day, 8)).collect();
+    let set = Recurrence::parse(rule, at(1, 9), zone, later, &[]).unwrap();
+    assert_eq!(days(&set, 4), ("01 09, 02 09, 03 09, 04 09".into(), true));
     // Without a rule the start is one.
     let set = Recurrence::dates(at(1, 9), zone, added, &[at(20, 8)]).unwrap();
     assert_eq!(days(&set, 99).0, "01 09, 02 09, 02 11");
