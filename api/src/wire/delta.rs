@@ -16,7 +16,7 @@ use super::entry::{Entry, Names, Reader, Visibility};
 #[serde(rename_all = "lowercase")]
 pub enum OpView {
     /// The entry is now like this, whether it was there or not.
-    Put(Entry),
+    Put(Box<Entry>),
     /// The entry is gone.
     #[schema(value_type = Uuid)]
     Del(ClaimId),
@@ -58,7 +58,7 @@ impl DeltaView {
                 Op::Put(claim) => {
                     let visibility = sees(claim);
                     all_busy &= visibility == Visibility::Busy;
-                    OpView::Put(Entry::of(claim, visibility, names))
+                    OpView::Put(Box::new(Entry::of(claim, visibility, names)))
                 }
                 Op::Del { id, .. } => OpView::Del(*id),
             })
