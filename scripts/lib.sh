@@ -68,19 +68,21 @@ free_port() {
 # A secret of 64 hexadecimal digits.
 new_secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# supervise CMD…: run a program in a process group of its own, hand on INT, TERM
-# and HUP to that whole group, and return the program's status once it is gone.
-# Its group also keeps a Ctrl-C at the terminal from reaching it twice. When this
-# shell is killed outright, the kernel sends the program a TERM.
-# Afterwards $interrupted names the signal that was handed on, if any.
+# Put before a program that is started in the background, to give it a session of
+# its own: the terminal's Ctrl-C does not reach it (only we say what it gets), and
+# it is not stopped for touching the terminal. bash lets background programs ignore
+# INT, so take that back; and when we are killed outright, the kernel sends it a TERM.
+apart=(env --default-signal=INT --default-signal=QUIT setsid setpriv --pdeathsig TERM --)
+
+# supervise CMD…: run a program apart, hand on INT, TERM and HUP to it and all its
+# children, and return its status once it is gone. Afterwards $interrupted names
+# the signal that was handed on, if any.
 supervise() {
   local child status again
   # shellcheck disable=SC2034 # for the caller
   interrupted=''
-  set -m # a group of its own; without it bash would also make the child ignore INT
-  setpriv --pdeathsig TERM -- "$@" <&0 9>&- & # 9: with-postgres' lock
+  "${apart[@]}" "$@" <&0 9>&- & # 9: with-postgres' lock
   child=$!
-  set +m
   # shellcheck disable=SC2064 # the child's number is wanted as it is now
   {
     trap "interrupted=INT again=1; kill -INT -- -$child 2>/dev/null || true" INT

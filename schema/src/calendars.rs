@@ -246,3 +246,56 @@ pub async fn bookable_after(
     }
     query.load(connection).await
 }
+
+/// The versions that those calendars are at now.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn versions(
+    connection: &mut AsyncPgConnection,
+    ids: &[CalendarId],
+) -> QueryResult<Vec<(CalendarId, i64)>> {
+    calendars::table
+        .filter(calendars::id.eq_any(ids))
+        .select((calendars::id, calendars::version))
+        .load(connection)
+        .await
+}
+
+/// The external claims that `source` has put on a calendar, with their spans.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn external_claims(
+    connection: &mut AsyncPgConnection,
+    calendar: CalendarId,
+    source: &str,
+) -> QueryResult<Vec<(ClaimId, Span)>> {
+    let rows: Vec<ExternalRow> = diesel::sql_query(
+        "SELECT id, lower(during) AS start_at, upper(during) AS end_at FROM claims \
+         WHERE calendar_id = $1 AND kind = 'external' AND source = $2",
+    )
+    .bind::<SqlUuid, _>(calendar)
+    .bind::<Text, _>(source)
+    .load(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let span = span(Some(row.start_at), Some(row.end_at));
+            Ok((
+                row.id,
+                span.ok_or_else(|| unreadable("a claim of", calendar))?,
+            ))
+        })
+        .collect()
+}
+
+#[derive(QueryableByName)]
+struct ExternalRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: ClaimId,
+    #[diesel(sql_type = Timestamptz)]
+    start_at: DateTime<Utc>,
+    #[diesel(sql_type = Timestamptz)]
+    end_at: DateTime<Utc>,
+}

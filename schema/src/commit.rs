@@ -221,7 +221,7 @@ fn judge(
     let stale: Vec<CalendarId> = change
         .ops
         .keys()
-        .filter(|id| found.versions.get(id).is_none() || found.versions.get(id) != fence.get(id))
+        .filter(|id| !found.versions.contains_key(id) || found.versions.get(id) != fence.get(id))
         .copied()
         .collect();
     if !stale.is_empty() {
@@ -267,19 +267,19 @@ fn is_refusal(error: &DieselError) -> bool {
 }
 
 fn classify(error: DieselError) -> CommitError {
-    let conflict = match &error {
-        DieselError::DatabaseError(
-            DatabaseErrorKind::UniqueViolation
-            | DatabaseErrorKind::ForeignKeyViolation
-            | DatabaseErrorKind::CheckViolation
-            | DatabaseErrorKind::ExclusionViolation
-            | DatabaseErrorKind::NotNullViolation
-            | DatabaseErrorKind::RestrictViolation,
-            _,
-        ) => true,
-        DieselError::NotFound => true,
-        _ => false,
-    };
+    let conflict = matches!(
+        error,
+        DieselError::NotFound
+            | DieselError::DatabaseError(
+                DatabaseErrorKind::UniqueViolation
+                    | DatabaseErrorKind::ForeignKeyViolation
+                    | DatabaseErrorKind::CheckViolation
+                    | DatabaseErrorKind::ExclusionViolation
+                    | DatabaseErrorKind::NotNullViolation
+                    | DatabaseErrorKind::RestrictViolation,
+                _,
+            )
+    );
     if conflict {
         CommitError::Conflict(error)
     } else {

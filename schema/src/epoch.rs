@@ -36,7 +36,7 @@ pub async fn current(connection: &mut AsyncPgConnection) -> QueryResult<Uuid> {
     );
     // Two nodes that start together must agree: the first insert or update wins.
     diesel::insert_into(database_epoch::table)
-        .values(fresh.clone())
+        .values(fresh)
         .on_conflict(database_epoch::singleton)
         .do_nothing()
         .execute(connection)

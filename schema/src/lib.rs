@@ -2,10 +2,12 @@
 //! pools, test databases. Knows nothing of actors, HTTP or scheduling rules.
 
 pub mod appointments;
+pub mod audit;
 pub mod calendars;
 pub mod commit;
 pub mod connection;
 pub mod epoch;
+pub mod idempotency;
 pub mod ids;
 pub mod in_doubt;
 pub mod log;

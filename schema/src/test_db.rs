@@ -1,6 +1,8 @@
 //! Databases for tests: each test gets its own, copied from a migrated template, on the server
 //! that `DATABASE_URL` names. Needs a login that may create databases and roles.
 
+pub mod practice;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};

@@ -13,6 +13,8 @@ pub enum Role {
     Assistant,
     Operatory,
     Equipment,
+    /// Only in an appointment's own copy: the patient, for the whole visit.
+    Patient,
 }
 
 /// One role's part of a visit, in whole minutes from the visit's start.

@@ -8,7 +8,7 @@ export type {
 	ConnectionState,
 	SocketConstructor,
 	SocketLike
-} from './connection.js';
+} from './connection-options.js';
 export { CalendarStore } from './calendar-store.js';
 export type { Applied, StoreStatus } from './calendar-store.js';
 export type { CommandResult } from './commands.js';

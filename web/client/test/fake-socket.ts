@@ -1,6 +1,6 @@
 // A socket whose other end is the test.
 
-import type { SocketLike } from '../src/connection.js';
+import type { SocketLike } from '../src/connection-options.js';
 
 export class FakeSocket implements SocketLike {
 	static all: FakeSocket[] = [];

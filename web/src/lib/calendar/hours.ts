@@ -33,6 +33,29 @@ export function openSpans(
 	return join(spans.filter((span) => span.start < span.end));
 }
 
+/** The closed spans of each column in the week that begins on `monday`. */
+export function closedInWeek(
+	columns: Calendar[],
+	monday: WallDate,
+	assignments: Assignment[],
+	practiceZone: string
+): { calendarId: string; span: WallSpan }[] {
+	// An operatory's calendar is in its clinic's zone.
+	const zones = new Map(
+		columns.filter((c) => c.kind === 'operatory').map((c) => [c.ownerId, c.zone])
+	);
+	const zoneOf = (operatoryId: string) => zones.get(operatoryId) ?? practiceZone;
+	const days = [0, 1, 2, 3, 4, 5, 6].map((n) => addDays(monday, n));
+	return columns.flatMap((column) =>
+		days.flatMap((day) =>
+			closedSpans(day, openSpans(column, day, assignments, zoneOf, practiceZone)).map((span) => ({
+				calendarId: column.id,
+				span
+			}))
+		)
+	);
+}
+
 /** What is left of the day outside of the opening hours. */
 export function closedSpans(date: WallDate, open: WallSpan[]): WallSpan[] {
 	const closed: WallSpan[] = [];
