@@ -1,5 +1,6 @@
 //! What the program can be told to do, one file per command.
 
+mod demo;
 mod migrate;
 mod serve;
 
@@ -25,6 +26,8 @@ enum Command {
     Serve,
     /// Bring the database's schema up to date
     Migrate,
+    /// Load the demo practices into an empty database
+    Demo,
 }
 
 /// Reads the arguments and the configuration and runs the command; its error, if any, goes to
@@ -49,5 +52,6 @@ async fn run(command: Command, config: Config) -> Result<(), Box<dyn Error + Sen
     match command {
         Command::Serve => serve::run(config).await,
         Command::Migrate => migrate::run(&config).await,
+        Command::Demo => demo::run(&config).await,
     }
 }
