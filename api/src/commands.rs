@@ -1,6 +1,7 @@
 //! What the program can be told to do, one file per command.
 
 mod audit;
+mod demo;
 mod import_ics;
 mod migrate;
 mod serve;
@@ -27,6 +28,8 @@ enum Command {
     Serve,
     /// Bring the database's schema up to date
     Migrate,
+    /// Load the demo practices into an empty database
+    Demo,
     /// Bring an exported calendar file in as busy times
     ImportIcs(import_ics::Arguments),
     /// Hold the database against the promises; fails on any breach
@@ -55,6 +58,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, Box<dyn Error
     match command {
         Command::Serve => serve::run(config).await?,
         Command::Migrate => migrate::run(&config).await?,
+        Command::Demo => demo::run(&config).await?,
         Command::ImportIcs(arguments) => import_ics::run(&config, arguments).await?,
         Command::Audit => return audit::run(&config).await,
     }

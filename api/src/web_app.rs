@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, ServiceConfig};
@@ -39,7 +40,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 pub(crate) fn configure(services: &mut ServiceConfig) {
     services
-        .service(web::redirect("/", "/app/"))
+        .service(web::Redirect::new("/", "/app/").using_status_code(StatusCode::FOUND))
         .service(web::redirect("/app", "/app/"))
         .service(web::resource("/app/{path:.*}").get(file).head(file));
 }

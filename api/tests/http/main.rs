@@ -2,6 +2,7 @@
 
 mod auth;
 mod catalogue;
+mod demo;
 mod documents;
 mod isolation;
 mod patients;
