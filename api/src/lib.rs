@@ -1,1 +1,16 @@
-//! .
+//! The HTTP side of DentiCloud: REST, sessions, documents, the web app. The one crate that knows the
+//! wire; what may be booked is the engine's to say, what is kept is the schema's.
+
+pub mod app;
+pub mod auth;
+pub mod commands;
+pub mod config;
+pub mod logging;
+pub mod metrics;
+pub mod openapi;
+pub mod problem;
+pub mod request;
+pub mod rest;
+pub mod routes;
+pub mod server;
+pub mod web_app;

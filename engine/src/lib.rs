@@ -1,5 +1,21 @@
 //! The scheduling engine: pure rules (`scheduling`), and the actors, writers and feed that apply
 //! them. Knows nothing of HTTP.
 
-pub mod ics;
+mod actors;
+pub mod clock;
+pub mod command;
+mod commit_queue;
+mod coordinator;
+pub mod directory;
+mod engine;
+pub mod failure;
+pub mod feed;
+mod plan;
+mod poller;
+mod registry;
+mod rules_cache;
 pub mod scheduling;
+pub mod settings;
+mod writer;
+
+pub use engine::{Engine, StartError};

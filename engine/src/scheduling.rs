@@ -1,6 +1,15 @@
 //! The rules, as pure functions: values in, decision out. No clock, no I/O, no actors.
 
+pub mod availability;
 pub mod hours;
 pub mod intervals;
+pub mod pattern;
+pub mod placement;
+pub mod policy;
 pub mod recurrence;
+pub mod rejection;
+pub mod reservation;
+pub mod rulebook;
+pub mod status;
+pub mod timeline;
 pub mod zone;

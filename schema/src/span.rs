@@ -35,18 +35,24 @@ impl Minute {
     #[must_use]
     pub fn ceil(at: DateTime<Utc>) -> Self {
         let floor = Self::floor(at);
-        if floor.to_utc() < at { Self(floor.0 + 1) } else { floor }
+        if floor.to_utc() < at {
+            Self(floor.0 + 1)
+        } else {
+            floor
+        }
     }
 
     /// As a timestamp. Minutes outside chrono's range saturate at its bounds.
     #[must_use]
     pub fn to_utc(self) -> DateTime<Utc> {
         let seconds = self.0.saturating_mul(60);
-        Utc.timestamp_opt(seconds, 0).single().unwrap_or(if seconds < 0 {
-            DateTime::<Utc>::MIN_UTC
-        } else {
-            DateTime::<Utc>::MAX_UTC
-        })
+        Utc.timestamp_opt(seconds, 0)
+            .single()
+            .unwrap_or(if seconds < 0 {
+                DateTime::<Utc>::MIN_UTC
+            } else {
+                DateTime::<Utc>::MAX_UTC
+            })
     }
 
     /// `minutes` later (earlier when negative).

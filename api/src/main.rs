@@ -1,0 +1,7 @@
+//! The `denticloud` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::commands::main()
+}

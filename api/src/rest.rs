@@ -1,0 +1,16 @@
+//! The REST API, one file per area: what comes in, what goes out, and the query between.
+
+pub mod assignments;
+pub mod clinics;
+pub mod exceptions;
+pub mod input;
+pub mod language;
+pub mod operations;
+pub mod operatories;
+pub mod page;
+pub mod patients;
+pub mod providers;
+pub mod sessions;
+pub mod tenants;
+pub mod treatments;
+pub mod wall_clock;

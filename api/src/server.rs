@@ -1,0 +1,103 @@
+//! The HTTP server: from a configuration to an address, and back down again.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::rt::task::JoinHandle;
+use actix_web::{App as WebApp, HttpServer, rt, web};
+use tracing_actix_web::TracingLogger;
+
+use crate::app::{App, StartError};
+use crate::config::Config;
+use crate::request::Spans;
+use crate::{metrics, request, routes};
+
+/// How often the metrics' queues are emptied.
+const METRICS_TIDY: Duration = Duration::from_secs(5);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct RunningServer {
+    /// Where; tells the port that was chosen for port 0.
+    pub address: SocketAddr,
+    /// What its handlers share.
+    pub app: web::Data<App>,
+    handle: ServerHandle,
+    task: JoinHandle<io::Result<()>>,
+    tidying: JoinHandle<()>,
+}
+
+/// Starts to listen. Runs inside an actix system (`#[actix_web::main]`, `#[actix_web::test]`).
+///
+/// # Errors
+/// When a setting is missing or the address is taken.
+pub async fn start(config: Config) -> Result<RunningServer, StartError> {
+    metrics::start();
+    let app = web::Data::new(App::new(config)?);
+    let shared = app.clone();
+    let config = &app.config;
+    let mut server = HttpServer::new(move || {
+        WebApp::new()
+            .app_data(shared.clone())
+            .configure(routes::configure)
+            .wrap(TracingLogger::<Spans>::new())
+            .wrap(from_fn(request::around)) // the last is the outermost
+    })
+    .disable_signals() // the program decides in which order things end
+    .tcp_nodelay(true)
+    .backlog(BACKLOG)
+    .max_connections(config.connections_per_worker)
+    .shutdown_timeout(config.shutdown_seconds);
+    if config.workers > 0 {
+        server = server.workers(config.workers);
+    }
+    let address = format!("{}:{}", config.bind, config.port);
+    let refused = |source| StartError::Listen {
+        address: address.clone(),
+        source,
+    };
+    let server = server
+        .bind((config.bind.as_str(), config.port))
+        .map_err(refused)?;
+    let address = server
+        .addrs()
+        .first()
+        .copied()
+        .ok_or_else(|| refused(io::ErrorKind::AddrNotAvailable.into()))?;
+    let server = server.run();
+    let handle = server.handle();
+    Ok(RunningServer {
+        address,
+        app,
+        handle,
+        task: rt::spawn(server),
+        tidying: rt::spawn(async {
+            let mut tick = rt::time::interval(METRICS_TIDY);
+            loop {
+                tick.tick().await;
+                metrics::tidy();
+            }
+        }),
+    })
+}
+
+impl RunningServer {
+    /// Waits until the server ends by itself, which it does only when it fails.
+    ///
+    /// # Errors
+    /// What ended it.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        (&mut self.task).await.map_err(io::Error::other)?
+    }
+
+    /// Accepts nothing more, lets open requests finish, and returns when all is over.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        self.tidying.abort();
+    }
+}

@@ -1,0 +1,106 @@
+//! The OpenAPI document says what the server does.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, header};
+
+use super::support::{Server, send};
+
+#[actix_web::test]
+async fn every_route_is_documented_and_every_document_is_a_route() {
+    let server = Server::start().await;
+    let document = send(server.request(Method::GET, "/api/openapi.json"))
+        .await
+        .ok();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let documented: BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().unwrap().keys();
+            methods.map(move |method| (method.clone(), path.clone()))
+        })
+        .collect();
+    let registered: BTreeSet<(String, String)> = api::routes::ALL
+        .iter()
+        .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()))
+        .collect();
+    assert_eq!(documented, registered);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn every_reference_in_the_document_leads_somewhere() {
+    let document = serde_json::to_value(api::openapi::build()).unwrap();
+    let mut pending = vec![&document];
+    let mut found = 0;
+    while let Some(value) = pending.pop() {
+        if let Some(name) = value["$ref"].as_str() {
+            let pointer = name.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{name}");
+            found += 1;
+        }
+        pending.extend(
+            value
+                .as_object()
+                .into_iter()
+                .flat_map(|object| object.values()),
+        );
+        pending.extend(value.as_array().into_iter().flatten());
+    }
+    assert!(found > 20, "{found}");
+}
+
+/// Without a token nothing but the open routes answers; the list is the routes' own.
+#[actix_web::test]
+async fn every_route_but_the_open_ones_wants_a_token() {
+    let server = Server::start().await;
+    let open = [
+        "/auth/login",
+        "/auth/refresh",
+        "/auth/logout",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/openapi.json",
+    ];
+    let document = serde_json::to_value(api::openapi::build()).unwrap();
+    for (method, path) in api::routes::ALL {
+        let security = &document["paths"][path][method]["security"];
+        assert_eq!(
+            open.contains(path),
+            !security.is_null(),
+            "{path}: {security}"
+        );
+        if open.contains(path) {
+            continue;
+        }
+        let url = path.replace("{id}", &uuid::Uuid::new_v4().to_string());
+        let method: Method = method.to_uppercase().parse().unwrap();
+        let body = serde_json::json!({});
+        let answer = send(server.request(method, &url).json(&body)).await;
+        answer.problem(401, "unauthorized");
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn the_document_can_be_browsed_without_the_network() {
+    let server = Server::start().await;
+    let redirect = send(server.request(Method::GET, "/api/docs")).await;
+    assert_eq!(redirect.headers[header::LOCATION], "/api/docs/");
+    let page = send(server.request(Method::GET, "/api/docs/")).await;
+    let html = page.body.as_str().unwrap();
+    assert!(html.contains("swagger-ui"), "{html}");
+    assert!(!html.contains("src=\"http"), "{html}");
+    let script = send(server.request(Method::GET, "/api/docs/swagger-initializer.js")).await;
+    assert!(script.body.as_str().unwrap().contains("/api/openapi.json"));
+    assert!(
+        page.headers[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap()
+            .contains("script-src 'self'")
+    );
+    server.stop().await;
+}

@@ -1,0 +1,276 @@
+//! Every calendar's published timeline, kept up to date by the feed whether or not anybody books on
+//! it. Reads never wait for writes: they take the timeline that is published now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use diesel::QueryResult;
+use schema::calendars::{self, Kind, Loaded};
+use schema::connection::ConnectionPool;
+use schema::ids::{CalendarId, TenantId};
+use schema::log;
+use schema::models::claim::Event;
+use schema::tenancy::unavailable;
+
+use crate::feed::{Delta, Follower};
+use crate::scheduling::timeline::Timeline;
+
+/// One calendar: what is taken on it as of its last known version, and who follows it.
+pub struct Cell {
+    pub id: CalendarId,
+    pub kind: Kind,
+    /// `None` for operatories and patients, which tenants share.
+    pub tenant: Option<TenantId>,
+    published: ArcSwap<Timeline>,
+    /// Held while an event is applied, so that followers hear events in order and nobody can
+    /// begin to follow between an event and its publication.
+    followers: Mutex<Followers>,
+}
+
+#[derive(Default)]
+struct Followers {
+    next: u64,
+    by_number: HashMap<u64, Arc<dyn Follower>>,
+}
+
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cell({} at {})", self.id, self.timeline().version())
+    }
+}
+
+/// How an event stands to what is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was the next one.
+    Now,
+    /// It had been applied before.
+    Before,
+    /// Events before it are missing: read the log.
+    Gap,
+}
+
+/// Following ends when this is dropped.
+pub struct Following {
+    cell: Arc<Cell>,
+    number: u64,
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Following({})", self.cell.id)
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.cell.lock().by_number.remove(&self.number);
+    }
+}
+
+impl Cell {
+    fn new(loaded: Loaded) -> Self {
+        Self {
+            id: loaded.id,
+            kind: loaded.kind,
+            tenant: loaded.tenant,
+            published: ArcSwap::from_pointee(Timeline::new(loaded.version, loaded.claims)),
+            followers: Mutex::default(),
+        }
+    }
+
+    /// The state as of the last known version.
+    #[must_use]
+    pub fn timeline(&self) -> Arc<Timeline> {
+        self.published.load_full()
+    }
+
+    /// The last known version.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.published.load().version()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Followers> {
+        self.followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies and publishes the next event and tells the followers.
+    pub fn apply(&self, event: Event) -> Applied {
+        let followers = self.lock();
+        let current = self.published.load();
+        if event.version <= current.version() {
+            return Applied::Before;
+        }
+        if event.version > current.version() + 1 {
+            return Applied::Gap;
+        }
+        self.published.store(Arc::new(current.after(&event.ops)));
+        if !followers.by_number.is_empty() {
+            let delta = Arc::new(Delta::from(event));
+            for follower in followers.by_number.values() {
+                follower.delta(Arc::clone(&delta));
+            }
+        }
+        Applied::Now
+    }
+
+    /// Follows from the answered state on: every later event is told, none before it.
+    pub fn follow(self: &Arc<Self>, follower: Arc<dyn Follower>) -> (Arc<Timeline>, Following) {
+        let mut followers = self.lock();
+        followers.next += 1;
+        let number = followers.next;
+        followers.by_number.insert(number, follower);
+        (
+            self.timeline(),
+            Following {
+                cell: Arc::clone(self),
+                number,
+            },
+        )
+    }
+}
+
+/// All calendars that are loaded.
+pub struct Directory {
+    cells: DashMap<CalendarId, Arc<Cell>>,
+    pool: ConnectionPool,
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Directory({} calendars)", self.len())
+    }
+}
+
+/// Calendars loaded with one statement.
+const LOAD_CHUNK: usize = 200;
+/// Events read from the log at a time.
+const LOG_CHUNK: i64 = 500;
+
+impl Directory {
+    #[must_use]
+    pub fn new(pool: ConnectionPool) -> Self {
+        Self {
+            cells: DashMap::new(),
+            pool,
+        }
+    }
+
+    /// The calendar, if it is loaded.
+    #[must_use]
+    pub fn loaded(&self, id: CalendarId) -> Option<Arc<Cell>> {
+        self.cells.get(&id).map(|cell| Arc::clone(&cell))
+    }
+
+    /// How many calendars are loaded.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The calendar, loading it if need be; `None` for an unknown id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn get(&self, id: CalendarId) -> QueryResult<Option<Arc<Cell>>> {
+        self.ensure(&[id]).await?;
+        Ok(self.loaded(id))
+    }
+
+    /// Loads those of `ids` that are not, with one statement for many.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn ensure(&self, ids: &[CalendarId]) -> QueryResult<()> {
+        let missing: Vec<CalendarId> = ids
+            .iter()
+            .copied()
+            .filter(|id| !self.cells.contains_key(id))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        for chunk in missing.chunks(LOAD_CHUNK) {
+            let mut fresh = Vec::new();
+            for loaded in calendars::load(&mut connection, chunk).await? {
+                // Somebody may have loaded it meanwhile: theirs may be newer, and has followers.
+                let id = loaded.id;
+                self.cells.entry(id).or_insert_with(|| {
+                    fresh.push(id);
+                    Arc::new(Cell::new(loaded))
+                });
+            }
+            // Events of other processes that were polled between the read and the insert found no
+            // calendar here. From now on they do; those few are in the log.
+            for (id, version) in calendars::versions(&mut connection, &fresh).await? {
+                if self.loaded(id).is_some_and(|cell| cell.version() < version) {
+                    self.catch_up_on(&mut connection, id).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies what the log has beyond the published version; answers the version then.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn catch_up(&self, id: CalendarId) -> QueryResult<i64> {
+        let mut connection = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        self.catch_up_on(&mut connection, id).await
+    }
+
+    async fn catch_up_on(
+        &self,
+        connection: &mut diesel_async::AsyncPgConnection,
+        id: CalendarId,
+    ) -> QueryResult<i64> {
+        let Some(cell) = self.loaded(id) else {
+            return Ok(0);
+        };
+        loop {
+            let from = cell.version();
+            let events = log::after(connection, id, from, LOG_CHUNK).await?;
+            if events.is_empty() {
+                return Ok(cell.version());
+            }
+            for event in events {
+                cell.apply(event);
+            }
+            // A log that does not continue from here cannot be caught up with.
+            if cell.version() == from {
+                tracing::error!(calendar = %id, from, "the log has a gap");
+                return Ok(from);
+            }
+        }
+    }
+
+    /// Applies an event that this process has committed or another one told of. A calendar that is
+    /// not loaded needs nothing: it will be read with the event in it.
+    pub fn apply(&self, event: Event) -> Applied {
+        let id = event.calendar;
+        match self.loaded(id) {
+            Some(cell) => cell.apply(event),
+            None => Applied::Before,
+        }
+    }
+}

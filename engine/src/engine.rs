@@ -1,0 +1,373 @@
+//! The handle that the outside holds: commands in, answers, timelines and feeds out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::Arbiter;
+use diesel_async::AsyncPgConnection;
+use schema::calendars;
+use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
+use schema::ids::{CalendarId, TenantId};
+use schema::tenancy::unavailable;
+use schema::{epoch, log};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::command::{Reply, Request};
+use crate::commit_queue::CommitQueue;
+use crate::coordinator::{self, KeyLocks};
+use crate::directory::{Cell, Directory, Following};
+use crate::failure::{Failure, Refusal};
+use crate::feed::Follower;
+use crate::poller::Poller;
+use crate::registry::Registry;
+use crate::rules_cache::RulesCache;
+use crate::scheduling::availability::{self, Search, Slot};
+use crate::scheduling::rejection::{Missing, Rejection};
+use crate::scheduling::rulebook::RuleBook;
+use crate::scheduling::timeline::Timeline;
+use crate::settings::Settings;
+use crate::writer::Writer;
+
+/// What a running engine is made of; shared by its tasks.
+pub(crate) struct Parts {
+    pub settings: Settings,
+    pub clock: Clock,
+    pub pool: ConnectionPool,
+    pub directory: Arc<Directory>,
+    pub registry: Arc<Registry>,
+    pub rules: Arc<RulesCache>,
+    pub queue: Arc<CommitQueue>,
+    pub keys: KeyLocks,
+}
+
+impl Parts {
+    pub(crate) async fn connection(&self) -> Result<PooledConnection, Failure> {
+        Ok(self
+            .pool
+            .get()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?)
+    }
+}
+
+struct Inner {
+    parts: Parts,
+    epoch: Uuid,
+    permits: Arc<Semaphore>,
+    arbiters: Vec<Arbiter>,
+    next_arbiter: AtomicUsize,
+    warm: AtomicBool,
+    stopping: watch::Sender<bool>,
+    writers: std::sync::Mutex<Vec<oneshot::Receiver<()>>>,
+}
+
+/// A running engine. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine(epoch {})", self.0.epoch)
+    }
+}
+
+/// Why an engine does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine cannot start: {0}")]
+pub struct StartError(String);
+
+/// Calendars loaded with one statement while warming up.
+const WARM_CHUNK: i64 = 200;
+/// How long stopping waits for a writer that cannot reach the database.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+/// Between two looks at whether the commands in flight are done.
+const DRAIN_PAUSE: Duration = Duration::from_millis(5);
+
+impl Engine {
+    /// Starts an engine on a migrated database; `url`'s login may take the `engine` role. Must be
+    /// called within an actix system.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or is not migrated.
+    pub async fn start(url: &str, settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
+        let mut connection = connect(url, Role::Engine).await.map_err(|e| failed(&e))?;
+        let epoch = epoch::current(&mut connection)
+            .await
+            .map_err(|e| failed(&e))?;
+        // Before anything is loaded, so that no change falls between loading and polling.
+        let horizon = log::horizon(&mut connection)
+            .await
+            .map_err(|e| failed(&e))?;
+
+        let node = Uuid::new_v4();
+        let pool = pool(url, Role::Engine, settings.readers).map_err(|e| failed(&e))?;
+        let arbiters: Vec<Arbiter> = (0..settings.arbiters.max(1))
+            .map(|_| Arbiter::new())
+            .collect();
+        let directory = Arc::new(Directory::new(pool.clone()));
+        let registry = Arc::new(Registry::new(
+            &arbiters,
+            settings.patient_shards,
+            settings.mailbox_max,
+            settings.idle_after,
+        ));
+        let rules = Arc::new(RulesCache::new(pool.clone()));
+        let queue = Arc::new(CommitQueue::default());
+        let (stopping, stopped) = watch::channel(false);
+
+        let mut writers = Vec::new();
+        for number in 0..settings.writers.max(1) {
+            let writer = Writer {
+                url: url.to_owned(),
+                node,
+                batch_count_max: settings.batch_count_max.max(1),
+                queue: Arc::clone(&queue),
+                directory: Arc::clone(&directory),
+                registry: Arc::clone(&registry),
+                connection: None,
+            };
+            let (ended, end) = oneshot::channel();
+            writers.push(end);
+            arbiters[number % arbiters.len()].spawn(async move {
+                writer.run().await;
+                let _ = ended.send(());
+            });
+        }
+        let poller = Poller {
+            pool: pool.clone(),
+            node,
+            every: settings.poll_every,
+            directory: Arc::clone(&directory),
+            rules: Arc::clone(&rules),
+            stopping: stopped,
+        };
+        arbiters[0].spawn(poller.run(horizon));
+
+        let engine = Self(Arc::new(Inner {
+            permits: Arc::new(Semaphore::new(settings.commands_max)),
+            parts: Parts {
+                settings,
+                clock,
+                pool,
+                directory,
+                registry,
+                rules,
+                queue,
+                keys: KeyLocks::default(),
+            },
+            epoch,
+            arbiters,
+            next_arbiter: AtomicUsize::new(0),
+            warm: AtomicBool::new(false),
+            stopping,
+            writers: std::sync::Mutex::new(writers),
+        }));
+        let warming = engine.clone();
+        engine.0.arbiters[0].spawn(async move { warming.warm_up().await });
+        Ok(engine)
+    }
+
+    /// Loads every calendar that can be booked, in the background: what is asked for meanwhile is
+    /// loaded on demand.
+    async fn warm_up(self) {
+        while !*self.0.stopping.borrow() {
+            match self.load_all().await {
+                Ok(()) => {
+                    self.0.warm.store(true, Ordering::Release);
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot load the calendars yet");
+                    tokio::time::sleep(self.0.parts.settings.poll_every).await;
+                }
+            }
+        }
+    }
+
+    async fn load_all(&self) -> Result<(), Failure> {
+        let mut after: Option<CalendarId> = None;
+        loop {
+            let ids = {
+                let mut connection = self.0.parts.connection().await?;
+                calendars::bookable_after(&mut connection, after, WARM_CHUNK).await?
+            };
+            let Some(last) = ids.last().copied() else {
+                return Ok(());
+            };
+            self.0.parts.directory.ensure(&ids).await?;
+            after = Some(last);
+        }
+    }
+
+    /// Whether every bookable calendar has been loaded.
+    #[must_use]
+    pub fn is_warm(&self) -> bool {
+        self.0.warm.load(Ordering::Acquire)
+    }
+
+    /// The database's epoch: positions of another one mean nothing here.
+    #[must_use]
+    pub fn epoch(&self) -> Uuid {
+        self.0.epoch
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.parts.clock
+    }
+
+    /// Runs a command. It goes on to its end also when the caller stops waiting.
+    ///
+    /// # Errors
+    /// [`Refusal::Rejected`] by the rules or what is taken; [`Refusal::Failed`] when busy, when the
+    /// database is away, or when the outcome is not known yet.
+    pub async fn execute(&self, request: Request) -> Result<Reply, Refusal> {
+        let permit = Arc::clone(&self.0.permits)
+            .try_acquire_owned()
+            .map_err(|_| Refusal::Failed(Failure::Busy))?;
+        let (answer, heard) = oneshot::channel();
+        let engine = self.clone();
+        let place = self.0.next_arbiter.fetch_add(1, Ordering::Relaxed) % self.0.arbiters.len();
+        self.0.arbiters[place].spawn(async move {
+            let outcome = engine.run(request, permit).await;
+            // Nobody may be listening any more; the command has had its effect all the same.
+            let _ = answer.send(outcome);
+        });
+        heard
+            .await
+            .unwrap_or(Err(Refusal::Failed(Failure::OutcomeUnknown)))
+    }
+
+    async fn run(&self, request: Request, _permit: OwnedSemaphorePermit) -> Result<Reply, Refusal> {
+        let outcome = coordinator::run(&self.0.parts, request).await;
+        match &outcome {
+            Ok(_) => {
+                metrics::counter!("denticloud_commands_total", "outcome" => "done").increment(1)
+            }
+            Err(Refusal::Rejected(rejection)) => {
+                metrics::counter!("denticloud_rejections_total", "code" => rejection.code())
+                    .increment(1);
+            }
+            Err(Refusal::Failed(failure)) => {
+                metrics::counter!("denticloud_failures_total", "kind" => failure.code())
+                    .increment(1);
+            }
+        }
+        outcome
+    }
+
+    /// The calendar, loading it if need be.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown id; when the database is away.
+    pub async fn calendar(&self, id: CalendarId) -> Result<Arc<Cell>, Refusal> {
+        let cell = self.0.parts.directory.get(id).await?;
+        Ok(cell.ok_or(Rejection::NotFound(Missing::Calendar))?)
+    }
+
+    /// Follows a calendar from the answered state on.
+    ///
+    /// # Errors
+    /// As [`Self::calendar`].
+    pub async fn follow(
+        &self,
+        id: CalendarId,
+        follower: Arc<dyn Follower>,
+    ) -> Result<(Arc<Timeline>, Following), Refusal> {
+        Ok(self.calendar(id).await?.follow(follower))
+    }
+
+    /// At most `limit` events of a calendar after a version, from the log.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn events_after(
+        &self,
+        id: CalendarId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<schema::models::claim::Event>, Failure> {
+        let mut connection = self.0.parts.connection().await?;
+        let connection: &mut AsyncPgConnection = &mut connection;
+        Ok(log::after(connection, id, after, limit).await?)
+    }
+
+    /// The rules of a practice.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown tenant; when the database is away.
+    pub async fn rules(&self, tenant: TenantId) -> Result<Arc<RuleBook>, Refusal> {
+        let book = self.0.parts.rules.get(tenant).await?;
+        Ok(book.ok_or(Rejection::NotFound(Missing::Tenant))?)
+    }
+
+    /// Hours, treatments or policies of a tenant have just been changed by this process.
+    pub fn rules_changed(&self, tenant: TenantId) {
+        self.0.parts.rules.forget(tenant);
+    }
+
+    /// Free starts by the rules of `book`.
+    ///
+    /// # Errors
+    /// What the rules refuse; when the database is away.
+    pub async fn availability(
+        &self,
+        book: &RuleBook,
+        search: &Search<'_>,
+    ) -> Result<Vec<Slot>, Refusal> {
+        let directory = &self.0.parts.directory;
+        let ids: BTreeSet<CalendarId> = book.calendars().collect();
+        directory
+            .ensure(&ids.into_iter().collect::<Vec<_>>())
+            .await?;
+        let now = self.0.parts.clock.minute();
+        let is_free = |calendar, span| directory.is_free(calendar, span);
+        Ok(availability::search(book, search, now, &is_free)?)
+    }
+
+    /// Publishes how full the queues are.
+    pub fn observe(&self) {
+        let parts = &self.0.parts;
+        let in_flight = parts.settings.commands_max - self.0.permits.available_permits();
+        metrics::gauge!("denticloud_commands_in_flight").set(in_flight as f64);
+        metrics::gauge!("denticloud_commit_queue_length").set(parts.queue.len() as f64);
+        metrics::gauge!("denticloud_calendars_loaded").set(parts.directory.len() as f64);
+        metrics::gauge!("denticloud_actors_awake").set(parts.registry.awake() as f64);
+    }
+
+    /// Makes the actor of a calendar panic: for tests of what happens then.
+    #[doc(hidden)]
+    pub fn break_actor(&self, id: CalendarId) {
+        self.0.parts.registry.break_actor(id);
+    }
+
+    /// Takes no more commands, finishes those in flight, and ends.
+    pub async fn stop(&self) {
+        self.0.permits.close();
+        while self.0.permits.available_permits() < self.0.parts.settings.commands_max {
+            tokio::time::sleep(DRAIN_PAUSE).await;
+        }
+        self.0.parts.queue.close();
+        let writers = std::mem::take(
+            &mut *self
+                .0
+                .writers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        let ended = futures_util::future::join_all(writers);
+        if tokio::time::timeout(STOP_WAIT, ended).await.is_err() {
+            // A commit is in doubt and the database is away. Its callers have been told so.
+            tracing::warn!("stopping with a commit in doubt");
+        }
+        let _ = self.0.stopping.send(true);
+        for arbiter in &self.0.arbiters {
+            arbiter.stop();
+        }
+    }
+}

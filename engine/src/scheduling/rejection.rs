@@ -1,0 +1,138 @@
+//! Why a command is refused, as values: the same codes over REST and WebSocket.
+
+use schema::ids::CalendarId;
+use schema::span::{Minute, Span};
+
+/// A refusal that is the caller's to mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("someone else's booking, block or external time is in the way")]
+    SlotTaken(Conflict),
+    #[error("the patient has another appointment at that time")]
+    PatientBusy,
+    #[error("the appointment's status does not allow this")]
+    WrongStatus,
+    #[error("the appointment has changed since version {seen}")]
+    Stale { seen: i64 },
+    #[error("outside opening hours")]
+    OutsideHours,
+    #[error("the earliest start is {earliest:?}")]
+    TooSoon { earliest: Minute },
+    #[error("the latest start is {latest:?}")]
+    BeyondHorizon { latest: Minute },
+    #[error("the start lies in the past")]
+    InThePast,
+    #[error("starts are offered every {interval_min} minutes")]
+    OffGrid { interval_min: i64 },
+    #[error("this provider is not assigned to that operatory")]
+    NoAssignment,
+    #[error("this provider does not offer that treatment")]
+    NotOffered,
+    #[error("not a patient of this practice")]
+    NotYourPatient,
+    #[error("the idempotency key was used for another command")]
+    IdempotencyMismatch,
+    #[error("no such {0}")]
+    NotFound(Missing),
+    #[error("the time must be 1 minute to 24 hours long")]
+    BadDuration,
+}
+
+/// What is in the way: where and when, never whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    pub calendar: CalendarId,
+    pub span: Span,
+}
+
+/// What a command names that is not there, or not for the asker to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Appointment,
+    Calendar,
+    Operatory,
+    Patient,
+    Provider,
+    Tenant,
+    Treatment,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Appointment => "appointment",
+            Self::Calendar => "calendar",
+            Self::Operatory => "operatory",
+            Self::Patient => "patient",
+            Self::Provider => "provider",
+            Self::Tenant => "practice",
+            Self::Treatment => "treatment",
+        })
+    }
+}
+
+impl Rejection {
+    /// The code on the wire, and the name by which an override names it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SlotTaken(_) => "slot_taken",
+            Self::PatientBusy => "patient_busy",
+            Self::WrongStatus => "wrong_status",
+            Self::Stale { .. } => "stale",
+            Self::OutsideHours => "outside_hours",
+            Self::TooSoon { .. } => "too_soon",
+            Self::BeyondHorizon { .. } => "beyond_horizon",
+            Self::InThePast => "in_the_past",
+            Self::OffGrid { .. } => "off_grid",
+            Self::NoAssignment => "no_assignment",
+            Self::NotOffered => "not_offered",
+            Self::NotYourPatient => "not_your_patient",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::NotFound(_) => "not_found",
+            Self::BadDuration => "bad_duration",
+        }
+    }
+}
+
+/// Rules that staff with the permission may override, each named in the request. Overlap never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Override {
+    OutsideHours,
+    TooSoon,
+    BeyondHorizon,
+    DailyCap,
+    NoAssignment,
+    OffGrid,
+}
+
+impl Override {
+    pub const ALL: [Self; 6] = [
+        Self::OutsideHours,
+        Self::TooSoon,
+        Self::BeyondHorizon,
+        Self::DailyCap,
+        Self::NoAssignment,
+        Self::OffGrid,
+    ];
+
+    /// The code of the refusal that it overrides.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::OutsideHours => "outside_hours",
+            Self::TooSoon => "too_soon",
+            Self::BeyondHorizon => "beyond_horizon",
+            Self::DailyCap => "daily_cap",
+            Self::NoAssignment => "no_assignment",
+            Self::OffGrid => "off_grid",
+        }
+    }
+
+    /// The override of that code; `None` for a rule that nobody may override.
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.code() == code)
+    }
+}

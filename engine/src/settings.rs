@@ -1,0 +1,49 @@
+//! Bounds and times of the engine, each with its unit in its name.
+
+use std::time::Duration;
+
+/// How the engine runs. Every queue has a bound; over it the answer is `busy`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Threads that calendars' actors and commands run on.
+    pub arbiters: usize,
+    /// Connections that commit; each owns one batch at a time.
+    pub writers: usize,
+    /// Connections for loading and reading, shared.
+    pub readers: usize,
+    /// Commands in flight, over all callers.
+    pub commands_max: usize,
+    /// Messages that wait at one calendar's actor.
+    pub mailbox_max: usize,
+    /// Shards that patients' calendars are spread over.
+    pub patient_shards: usize,
+    /// Changes in one commit.
+    pub batch_count_max: usize,
+    /// How long a command waits for time that others have reserved.
+    pub reserve_deadline: Duration,
+    /// How long a caller waits for a commit before hearing `outcome_unknown`.
+    pub commit_deadline: Duration,
+    /// How often other processes' changes are read.
+    pub poll_every: Duration,
+    /// A calendar's actor without work sleeps after this long.
+    pub idle_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            arbiters: std::thread::available_parallelism()
+                .map_or(2, |cores| cores.get().clamp(1, 8)),
+            writers: 2,
+            readers: 8,
+            commands_max: 4096,
+            mailbox_max: 1024,
+            patient_shards: 16,
+            batch_count_max: 64,
+            reserve_deadline: Duration::from_secs(2),
+            commit_deadline: Duration::from_secs(5),
+            poll_every: Duration::from_millis(250),
+            idle_after: Duration::from_secs(300),
+        }
+    }
+}

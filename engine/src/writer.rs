@@ -1,0 +1,234 @@
+//! Writers: each owns one connection and commits one batch after the other. While a batch commits,
+//! the next one gathers; that is all the waiting there is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel_async::AsyncPgConnection;
+use schema::commit::{Answer, Change, CommitError, Committed, InDoubt, Verdict};
+use schema::connection::{Role, connect};
+use schema::ids::CalendarId;
+use schema::in_doubt;
+use schema::models::claim::Event;
+use uuid::Uuid;
+
+use crate::actors::Settle;
+use crate::commit_queue::{CommitQueue, Outcome, Pending};
+use crate::directory::{Applied, Directory};
+use crate::registry::Registry;
+
+/// How long a batch that certainly was not committed is tried again while the database is away.
+const RETRY_FOR: Duration = Duration::from_secs(4);
+/// Between two tries to reach the database.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) struct Writer {
+    pub url: String,
+    pub node: Uuid,
+    pub batch_count_max: usize,
+    pub queue: Arc<CommitQueue>,
+    pub directory: Arc<Directory>,
+    pub registry: Arc<Registry>,
+    pub connection: Option<AsyncPgConnection>,
+}
+
+impl Writer {
+    /// Commits until the queue is closed and empty.
+    pub(crate) async fn run(mut self) {
+        while let Some(batch) = self.queue.take(self.batch_count_max).await {
+            let calendars: Vec<CalendarId> = batch
+                .iter()
+                .flat_map(|pending| pending.change.ops.keys().copied())
+                .collect();
+            metrics::histogram!("denticloud_commit_batch_size").record(batch.len() as f64);
+            let began = Instant::now();
+            for pending in &batch {
+                let waited = began.duration_since(pending.queued).as_secs_f64();
+                metrics::histogram!("denticloud_commit_queue_seconds").record(waited);
+            }
+            self.write(batch).await;
+            metrics::histogram!("denticloud_commit_seconds").record(began.elapsed().as_secs_f64());
+            self.queue.done(calendars);
+        }
+    }
+
+    /// Commits a batch; where one of several cannot be, one by one, so that only that one fails.
+    async fn write(&mut self, batch: Vec<Pending>) {
+        match self.commit(&batch).await {
+            Ok(committed) => self.publish(batch, committed),
+            Err(Refused::Conflict) if batch.len() > 1 => {
+                for pending in batch {
+                    let one = vec![pending];
+                    match self.commit(&one).await {
+                        Ok(committed) => self.publish(one, committed),
+                        Err(refused) => self.give_up(one, refused),
+                    }
+                }
+            }
+            Err(refused) => self.give_up(batch, refused),
+        }
+    }
+
+    /// Commits, through lost connections and lost answers, until the outcome is known.
+    async fn commit(&mut self, batch: &[Pending]) -> Result<Committed, Refused> {
+        let changes: Vec<Change> = batch.iter().map(|pending| pending.change.clone()).collect();
+        let until = Instant::now() + RETRY_FOR;
+        loop {
+            // What the deciders have applied: nobody else commits on these calendars meanwhile.
+            let fence: HashMap<CalendarId, i64> = batch
+                .iter()
+                .flat_map(|pending| &pending.cells)
+                .map(|cell| (cell.id, cell.version()))
+                .collect();
+            let node = self.node;
+            let error = match self.connected().await {
+                Ok(connection) => {
+                    match schema::commit::commit(connection, node, &fence, &changes).await {
+                        Ok(committed) => return Ok(committed),
+                        Err(CommitError::Conflict(error)) => {
+                            metrics::counter!("denticloud_commit_conflicts_total").increment(1);
+                            tracing::warn!(%error, changes = changes.len(), "commit refused");
+                            return Err(Refused::Conflict);
+                        }
+                        Err(CommitError::InDoubt(error, doubt)) => {
+                            tracing::warn!(%error, xid = doubt.xid, "commit in doubt");
+                            self.connection = None;
+                            match self.resolve(doubt).await {
+                                Some(committed) => return Ok(committed),
+                                None => continue,
+                            }
+                        }
+                        Err(CommitError::Failed(error)) => error.to_string(),
+                    }
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(error, "commit failed");
+            self.connection = None;
+            if Instant::now() >= until {
+                return Err(Refused::Failed);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks until the server says how the transaction ended: what it holds is never abandoned.
+    async fn resolve(&mut self, doubt: InDoubt) -> Option<Committed> {
+        metrics::counter!("denticloud_commit_in_doubt_total").increment(1);
+        loop {
+            if let Ok(connection) = self.connected().await {
+                match in_doubt::outcome(connection, doubt.xid).await {
+                    Ok(in_doubt::Outcome::Committed) => return Some(doubt.committed),
+                    Ok(in_doubt::Outcome::Aborted) => return None,
+                    Ok(in_doubt::Outcome::InProgress) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot ask for the outcome of a commit");
+                        self.connection = None;
+                    }
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn connected(&mut self) -> Result<&mut AsyncPgConnection, String> {
+        if self.connection.is_none() {
+            let fresh = connect(&self.url, Role::Engine)
+                .await
+                .map_err(|e| e.to_string())?;
+            self.connection = Some(fresh);
+        }
+        self.connection
+            .as_mut()
+            .ok_or_else(|| "no connection".to_owned())
+    }
+
+    /// Applies what was committed, in the order of the versions, then frees and answers.
+    fn publish(&self, batch: Vec<Pending>, committed: Committed) {
+        for (mut pending, verdict) in batch.into_iter().zip(committed.verdicts) {
+            let outcome = match verdict {
+                Verdict::Committed { positions } => {
+                    self.apply(&mut pending.change, &positions, committed.at);
+                    let result = std::mem::take(&mut pending.change.result);
+                    Outcome::Committed(Answer { result, positions })
+                }
+                Verdict::Replayed {
+                    answer,
+                    fingerprint,
+                } => Outcome::Replayed {
+                    answer,
+                    fingerprint,
+                },
+                Verdict::Stale { calendars } => Outcome::Stale { calendars },
+                Verdict::StaleRules => Outcome::Stale {
+                    calendars: Vec::new(),
+                },
+            };
+            self.settle(pending, outcome);
+        }
+    }
+
+    fn apply(
+        &self,
+        change: &mut Change,
+        positions: &BTreeMap<CalendarId, i64>,
+        at: chrono::DateTime<chrono::Utc>,
+    ) {
+        let tx = change.tx;
+        for (calendar, ops) in std::mem::take(&mut change.ops) {
+            let Some(version) = positions.get(&calendar).copied() else {
+                continue;
+            };
+            let event = Event {
+                calendar,
+                version,
+                tx,
+                at,
+                ops,
+            };
+            if self.directory.apply(event) == Applied::Gap {
+                // Cannot be while the fence holds; the next decision would be found stale and
+                // catch up from the log.
+                tracing::error!(%calendar, version, "committed past a gap");
+            }
+        }
+    }
+
+    fn give_up(&self, batch: Vec<Pending>, refused: Refused) {
+        for pending in batch {
+            let outcome = match refused {
+                Refused::Conflict => {
+                    let calendars = pending.change.ops.keys().copied().collect();
+                    Outcome::Stale { calendars }
+                }
+                Refused::Failed => Outcome::Failed,
+            };
+            self.settle(pending, outcome);
+        }
+    }
+
+    /// Frees the reservations, then tells the command. It may have stopped listening; the
+    /// reservations must go all the same.
+    fn settle(&self, pending: Pending, outcome: Outcome) {
+        for cell in &pending.cells {
+            self.registry.settle(
+                cell,
+                Settle {
+                    calendar: cell.id,
+                    change: pending.change.tx,
+                },
+            );
+        }
+        let _ = pending.outcome.send(outcome);
+    }
+}
+
+/// Why a batch is not committed.
+#[derive(Clone, Copy)]
+enum Refused {
+    /// The database found one of the changes impossible.
+    Conflict,
+    /// The database was away.
+    Failed,
+}

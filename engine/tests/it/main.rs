@@ -1,0 +1,5 @@
+//! The engine as a whole, against a real Postgres.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod booking;
+mod support;

@@ -1,0 +1,14 @@
+DROP TABLE treatment_equipment;
+DROP TABLE treatment_operatories;
+DROP TABLE treatment_providers;
+DROP TABLE treatments;
+DROP TABLE schedule_exceptions;
+DROP TABLE calendar_hours;
+DROP TABLE assignment_hours;
+DROP TABLE assignments;
+DROP TABLE equipment;
+DROP TABLE providers;
+DROP TABLE operatories;
+DROP TABLE clinics;
+ALTER TABLE patients DROP COLUMN calendar_id;
+DROP TABLE calendars;

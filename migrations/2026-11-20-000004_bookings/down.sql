@@ -1,0 +1,11 @@
+DROP TABLE waitlist_offers;
+DROP TABLE waitlist_entries;
+DROP TABLE audit_log;
+DROP TABLE outbox;
+DROP TABLE idempotency_results;
+DROP TABLE calendar_events;
+DROP TABLE claims_past;
+DROP TABLE claims;
+DROP TABLE holds;
+DROP TABLE appointments;
+DROP TABLE series;

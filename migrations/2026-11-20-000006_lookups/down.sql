@@ -1,0 +1,11 @@
+DROP FUNCTION lookup_practice(text);
+DROP FUNCTION lookup_workspaces(uuid);
+DROP FUNCTION lookup_refresh_token(bytea);
+DROP FUNCTION lookup_login(text);
+DROP POLICY lookup ON assignments;
+DROP POLICY lookup ON operatories;
+DROP POLICY lookup ON tenants;
+DROP POLICY lookup ON memberships;
+DROP POLICY lookup ON refresh_tokens;
+DROP POLICY lookup ON users;
+REVOKE SELECT ON users, refresh_tokens, memberships, tenants, operatories, assignments FROM denticloud_lookup;

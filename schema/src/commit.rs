@@ -1,0 +1,288 @@
+//! The commit: many changes in one transaction, each fenced by what it was decided upon.
+//!
+//! Callers keep three rules, and the database refuses what breaks them: a calendar is in one batch
+//! at a time, the changes of a batch do not overlap each other, and `fence` holds the versions that
+//! their decisions have seen.
+
+mod statements;
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::ids::{CalendarId, ClinicId, HoldId, TenantId, TxId};
+use crate::models::appointment::Appointment;
+use crate::models::claim::{Claim, Op};
+use crate::models::hold::Hold;
+
+/// One command's effect on everything, or on nothing.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub tx: TxId,
+    pub tenant: TenantId,
+    /// Who asked, for the audit log: `user:<id>`, `session:<id>`, `import`, …
+    pub actor: String,
+    /// What was asked, for the audit log and the outbox: `appointment.booked`, …
+    pub action: &'static str,
+    /// The appointment, hold or calendar that the command was about.
+    pub subject: Uuid,
+    /// Codes of the rules that staff overrode.
+    pub overrides: Vec<String>,
+    /// Ops by calendar; each calendar gets one event. Deletes come before puts.
+    pub ops: BTreeMap<CalendarId, Vec<Op>>,
+    /// Claims to write and delete; visits that only change their state have ops without these.
+    pub claims_put: Vec<(CalendarId, Claim)>,
+    pub claims_del: Vec<crate::ids::ClaimId>,
+    /// Titles and import sources of claims in `claims_put`, which events do not carry.
+    pub labels: HashMap<crate::ids::ClaimId, Label>,
+    /// States after the change; versions are one more than before (1 for a new one).
+    pub appointments: Vec<Appointment>,
+    pub holds_put: Vec<Hold>,
+    pub holds_del: Vec<HoldId>,
+    /// The rules that the decision has seen.
+    pub rules: RulesSeen,
+    pub key: Option<Key>,
+    /// What the command answers, kept for replays.
+    pub result: Value,
+}
+
+/// What a claim's row says beside what events carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Label {
+    pub title: Option<String>,
+    pub source: Option<String>,
+}
+
+/// Versions of the rules that a decision has seen; compared inside the transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RulesSeen {
+    pub tenants: BTreeMap<TenantId, i64>,
+    pub clinics: BTreeMap<ClinicId, i64>,
+}
+
+/// A command's idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub tenant: TenantId,
+    pub principal: String,
+    pub key: String,
+    /// SHA-256 of the canonical command.
+    pub fingerprint: Vec<u8>,
+}
+
+/// The first answer of a command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub result: Value,
+    /// The version that the command gave each calendar.
+    pub positions: BTreeMap<CalendarId, i64>,
+}
+
+/// What became of one change of a committed batch.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    Committed {
+        positions: BTreeMap<CalendarId, i64>,
+    },
+    /// The key has been used: the stored answer and the fingerprint of its command.
+    Replayed {
+        answer: Answer,
+        fingerprint: Vec<u8>,
+    },
+    /// These calendars have moved on since the decision.
+    Stale { calendars: Vec<CalendarId> },
+    /// Hours, treatments or policies have changed since the decision.
+    StaleRules,
+}
+
+/// A batch whose COMMIT was answered.
+#[derive(Debug)]
+pub struct Committed {
+    /// One for each change, in order.
+    pub verdicts: Vec<Verdict>,
+    /// The database's clock in the transaction: `at` of its events.
+    pub at: DateTime<Utc>,
+}
+
+/// Why a batch was not (known to be) committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The database refused an overlap, a key raced, a row had moved: one of the changes cannot
+    /// be. Nothing of the batch was written. Committing one by one tells which.
+    #[error("conflict: {0}")]
+    Conflict(#[source] DieselError),
+    /// Nothing was written and nothing of the batch was wrong: try again.
+    #[error("not committed: {0}")]
+    Failed(#[source] DieselError),
+    /// COMMIT was sent and its answer lost. [`crate::in_doubt::outcome`] tells what became of it.
+    #[error("in doubt: {0}")]
+    InDoubt(#[source] DieselError, InDoubt),
+}
+
+/// A transaction whose end was not heard, with what it would have answered.
+#[derive(Debug)]
+pub struct InDoubt {
+    pub xid: i64,
+    pub committed: Committed,
+}
+
+/// Commits `changes` in one transaction on a connection of the `engine` role.
+///
+/// `fence` has the version that the deciders have applied, for each calendar of the changes.
+/// Stale and replayed members are left out; the others commit.
+///
+/// # Errors
+/// See [`CommitError`]; after `Failed` and `InDoubt` the connection may be dead.
+pub async fn commit(
+    connection: &mut AsyncPgConnection,
+    node: Uuid,
+    fence: &HashMap<CalendarId, i64>,
+    changes: &[Change],
+) -> Result<Committed, CommitError> {
+    match write(connection, node, fence, changes).await {
+        Ok((xid, committed)) => match connection.batch_execute("COMMIT").await {
+            Ok(()) => Ok(committed),
+            // An error that the server sent (a deferred key) rolled it back; silence is doubt.
+            Err(error) if is_refusal(&error) => Err(classify(error)),
+            Err(error) => Err(CommitError::InDoubt(error, InDoubt { xid, committed })),
+        },
+        Err(error) => {
+            // On a dead connection this fails too, and the transaction is gone all the same.
+            let _ = connection.batch_execute("ROLLBACK").await;
+            Err(classify(error))
+        }
+    }
+}
+
+async fn write(
+    connection: &mut AsyncPgConnection,
+    node: Uuid,
+    fence: &HashMap<CalendarId, i64>,
+    changes: &[Change],
+) -> QueryResult<(i64, Committed)> {
+    let found = statements::begin_and_look(connection, changes).await?;
+    let mut next = found.versions.clone();
+    let verdicts: Vec<Verdict> = changes
+        .iter()
+        .map(|change| judge(change, fence, &found, &mut next))
+        .collect();
+    let accepted: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = changes
+        .iter()
+        .zip(&verdicts)
+        .filter_map(|(change, verdict)| match verdict {
+            Verdict::Committed { positions } => Some((change, positions)),
+            _ => None,
+        })
+        .collect();
+    if !accepted.is_empty() {
+        statements::write(connection, node, &accepted).await?;
+    }
+    Ok((
+        found.xid,
+        Committed {
+            verdicts,
+            at: found.at,
+        },
+    ))
+}
+
+/// What the transaction found under its locks.
+struct Found {
+    xid: i64,
+    at: DateTime<Utc>,
+    versions: HashMap<CalendarId, i64>,
+    rules: RulesSeen,
+    keys: HashMap<(TenantId, String, String), (Vec<u8>, Answer)>,
+}
+
+/// Accepts a change and numbers its events, or says why not. A change that is not accepted takes
+/// no number, so those behind it stay contiguous.
+fn judge(
+    change: &Change,
+    fence: &HashMap<CalendarId, i64>,
+    found: &Found,
+    next: &mut HashMap<CalendarId, i64>,
+) -> Verdict {
+    if let Some(key) = &change.key {
+        let name = (key.tenant, key.principal.clone(), key.key.clone());
+        if let Some((fingerprint, answer)) = found.keys.get(&name) {
+            return Verdict::Replayed {
+                answer: answer.clone(),
+                fingerprint: fingerprint.clone(),
+            };
+        }
+    }
+    let stale: Vec<CalendarId> = change
+        .ops
+        .keys()
+        .filter(|id| !found.versions.contains_key(id) || found.versions.get(id) != fence.get(id))
+        .copied()
+        .collect();
+    if !stale.is_empty() {
+        return Verdict::Stale { calendars: stale };
+    }
+    let moved = |seen: Option<&i64>, now: i64| seen.is_none_or(|seen| *seen != now);
+    if change
+        .rules
+        .tenants
+        .iter()
+        .any(|(id, seen)| moved(found.rules.tenants.get(id), *seen))
+        || change
+            .rules
+            .clinics
+            .iter()
+            .any(|(id, seen)| moved(found.rules.clinics.get(id), *seen))
+    {
+        return Verdict::StaleRules;
+    }
+    let positions = change
+        .ops
+        .keys()
+        .map(|id| {
+            let version = next.entry(*id).or_default();
+            *version += 1;
+            (*id, *version)
+        })
+        .collect();
+    Verdict::Committed { positions }
+}
+
+/// Whether the server certainly rolled the transaction back. A terminated backend also sends an
+/// error, perhaps after the commit record: that one stays in doubt.
+fn is_refusal(error: &DieselError) -> bool {
+    use DatabaseErrorKind as Kind;
+    !matches!(
+        error,
+        DieselError::DatabaseError(
+            Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::Unknown,
+            _
+        )
+    ) && matches!(error, DieselError::DatabaseError(..))
+}
+
+fn classify(error: DieselError) -> CommitError {
+    let conflict = matches!(
+        error,
+        DieselError::NotFound
+            | DieselError::DatabaseError(
+                DatabaseErrorKind::UniqueViolation
+                    | DatabaseErrorKind::ForeignKeyViolation
+                    | DatabaseErrorKind::CheckViolation
+                    | DatabaseErrorKind::ExclusionViolation
+                    | DatabaseErrorKind::NotNullViolation
+                    | DatabaseErrorKind::RestrictViolation,
+                _,
+            )
+    );
+    if conflict {
+        CommitError::Conflict(error)
+    } else {
+        CommitError::Failed(error)
+    }
+}

@@ -1,0 +1,97 @@
+//! Claims, and the events that put and delete them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    AppointmentId, CalendarId, ClaimId, HoldId, OperatoryId, PatientId, ProviderId, SeriesId,
+    TenantId, TreatmentId, TxId,
+};
+use crate::models::appointment::Status;
+use crate::span::Span;
+
+/// A span of a calendar that is taken. An absolute state: putting it replaces whatever had its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    pub id: ClaimId,
+    /// Whose claim it is; everyone else sees busy time.
+    pub tenant: TenantId,
+    pub span: Span,
+    #[serde(flatten)]
+    pub kind: ClaimKind,
+}
+
+/// Why the span is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ClaimKind {
+    Appointment { visit: Visit },
+    Hold { hold: HoldRef },
+    Block,
+    External,
+}
+
+impl ClaimKind {
+    /// As the database and the wire call it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Appointment { .. } => "appointment",
+            Self::Hold { .. } => "hold",
+            Self::Block => "block",
+            Self::External => "external",
+        }
+    }
+
+    /// Whether it is a booking, which nothing may overlap; blocks and external times are facts.
+    #[must_use]
+    pub fn is_booking(&self) -> bool {
+        matches!(self, Self::Appointment { .. } | Self::Hold { .. })
+    }
+}
+
+/// What a calendar knows of the appointment that takes its time: ids and state, no name, no note.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Visit {
+    pub id: AppointmentId,
+    pub version: i64,
+    pub status: Status,
+    /// The visit's own span; the claim's may be a part of it, or longer by buffers.
+    pub span: Span,
+    pub patient: PatientId,
+    pub provider: ProviderId,
+    pub operatory: OperatoryId,
+    pub treatment: TreatmentId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesId>,
+}
+
+/// What a calendar knows of a hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldRef {
+    pub id: HoldId,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// One step of an event. Deletes carry the span, so that a state can be folded without an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    Put(Claim),
+    Del { id: ClaimId, span: Span },
+}
+
+/// What one command did to one calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub calendar: CalendarId,
+    /// Exactly one more than the event before it.
+    pub version: i64,
+    pub tx: TxId,
+    /// The database's clock in the commit.
+    pub at: DateTime<Utc>,
+    pub ops: Vec<Op>,
+}

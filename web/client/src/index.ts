@@ -1,0 +1,18 @@
+// `@denticloud/client`: follow and change DentiCloud calendars in real time.
+
+export { DentiCloudClient, newKey } from './client.js';
+export type { BookAppointment, ChangeAppointment, Done } from './client.js';
+export { Connection } from './connection.js';
+export type {
+	ConnectionOptions,
+	ConnectionState,
+	SocketConstructor,
+	SocketLike
+} from './connection-options.js';
+export { CalendarStore } from './calendar-store.js';
+export type { Applied, StoreStatus } from './calendar-store.js';
+export type { CommandResult } from './commands.js';
+export { CommandError } from './errors.js';
+export { afterClose, backoffMs, delayAfter } from './close-codes.js';
+export type { AfterClose, BackoffLimits } from './close-codes.js';
+export type * from './protocol.js';

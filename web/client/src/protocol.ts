@@ -1,0 +1,157 @@
+// The frames of `denticloud.v1` as TypeScript sees them. Types only: what to do with a frame is in
+// `connection.ts` and `calendar-store.ts`.
+
+/** An instant, RFC 3339 in UTC, for example `2027-03-14T15:00:00Z`. */
+export type Instant = string;
+export type CalendarId = string;
+
+/** Half-open: `from` belongs to it, `to` does not. */
+export interface Range {
+	from: Instant;
+	to: Instant;
+}
+
+/** Where a calendar stands. `epoch` is opaque: compare it, never read it. */
+export interface Position {
+	epoch: string;
+	version: number;
+}
+
+export type EntryKind = 'appointment' | 'hold' | 'block' | 'external' | 'busy';
+
+export type AppointmentStatus =
+	'scheduled' | 'confirmed' | 'arrived' | 'in_chair' | 'completed' | 'cancelled' | 'no_show';
+
+/** The appointment behind an entry; absent where the reader may only know "busy". */
+export interface EntryAppointment {
+	id: string;
+	version: number;
+	patientId?: string;
+	patientName?: string;
+	treatmentId: string;
+	treatmentName: string;
+	dentistId: string;
+	operatoryId: string | null;
+	status: AppointmentStatus;
+	notes?: string | null;
+}
+
+/** A taken span of one calendar. Always an absolute state: a `put` replaces the whole entry. */
+export interface Entry {
+	id: string;
+	kind: EntryKind;
+	start: Instant;
+	end: Instant;
+	mine?: boolean;
+	title?: string;
+	appointment?: EntryAppointment;
+}
+
+export type Op = { put: Entry } | { del: string };
+
+export interface SnapshotFrame extends Position {
+	type: 'snapshot';
+	id?: number;
+	calendar: CalendarId;
+	entries: Entry[];
+}
+
+export interface ResumedFrame extends Position {
+	type: 'resumed';
+	id?: number;
+	calendar: CalendarId;
+}
+
+export interface DeltaFrame extends Position {
+	type: 'delta';
+	calendar: CalendarId;
+	/** The version this change starts from; a merged delta may step over several. */
+	prev: number;
+	/** The command's id, the same in every calendar that it touched. */
+	tx?: string;
+	at?: Instant;
+	ops: Op[];
+}
+
+export interface ResetFrame {
+	type: 'reset';
+	calendar: CalendarId;
+	reason: string;
+}
+
+export interface MarkFrame {
+	type: 'mark';
+	positions: Record<CalendarId, number>;
+}
+
+export interface ConnectedFrame {
+	type: 'connected';
+	id?: number;
+	session?: string;
+	ttlMs?: number;
+	pingMs?: number;
+	serverTime?: Instant;
+}
+
+export interface PresenceFrame {
+	type: 'presence';
+	calendar: CalendarId;
+	state: PresenceState;
+	span?: { start: Instant; end: Instant };
+}
+
+export type PresenceState = 'viewing' | 'dragging' | 'holding';
+
+/** Which booking, hold or block stands in the way; only what the asker may know. */
+export interface Conflict {
+	calendarId?: CalendarId;
+	start: Instant;
+	end: Instant;
+}
+
+export interface OkFrame {
+	type: 'ok';
+	id: number;
+	result?: unknown;
+	positions?: Record<CalendarId, number>;
+	replay?: boolean;
+	ttlMs?: number;
+}
+
+export interface ErrorFrame {
+	type: 'error';
+	id?: number;
+	code: string;
+	message?: string;
+	retryable?: boolean;
+	retryAfterMs?: number;
+	conflict?: Conflict;
+}
+
+export type ServerFrame =
+	| SnapshotFrame
+	| ResumedFrame
+	| DeltaFrame
+	| ResetFrame
+	| MarkFrame
+	| ConnectedFrame
+	| PresenceFrame
+	| OkFrame
+	| ErrorFrame;
+
+/** An appointment as commands and REST answer it. */
+export interface Appointment {
+	id: string;
+	version: number;
+	status: AppointmentStatus;
+	start: Instant;
+	end: Instant;
+	patientId: string;
+	dentistId: string;
+	operatoryId: string | null;
+	treatmentId: string;
+	seriesId?: string | null;
+	notes?: string | null;
+	confirmedVia?: string | null;
+	positions?: Record<CalendarId, number>;
+}

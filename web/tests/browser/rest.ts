@@ -1,0 +1,126 @@
+// What the scenarios ask the server beside the page: who and when is free, so that they can run again and again.
+
+import type { Appointment } from '@denticloud/client';
+import { inject } from 'vitest';
+import { toWall } from '../../src/lib/zone';
+import { SERVER } from './harness';
+
+interface Named {
+	id: string;
+}
+interface DemoPatient extends Named {
+	firstName: string;
+	lastName: string;
+}
+interface DemoTreatment extends Named {
+	durationMin: number;
+}
+interface DemoCalendar extends Named {
+	kind: string;
+	ownerId: string;
+	tenantId: string | null;
+}
+
+export interface Slot {
+	start: string;
+	end: string;
+	/** `YYYY-MM-DDTHH:MM` in the practice's zone. */
+	wall: string;
+	operatoryId: string;
+}
+
+export class Practice {
+	private constructor(
+		private readonly token: string,
+		readonly tenantId: string,
+		readonly zone: string,
+		readonly dentist: DemoCalendar,
+		readonly patients: DemoPatient[],
+		readonly treatment: DemoTreatment,
+		private readonly calendars: DemoCalendar[]
+	) {}
+
+	/** The signed-in dentist's. */
+	static async own(): Promise<Practice> {
+		const login = inject('login');
+		const { tenantId, zone } = login.workspaces[0]!;
+		const get = (path: string) => ask(login.accessToken, tenantId, path);
+		const calendars: DemoCalendar[] = (await get('/calendars?limit=200')).items;
+		const treatments: DemoTreatment[] = (await get('/treatments?limit=200')).items;
+		const patients: DemoPatient[] = (await get('/patients?limit=50')).items;
+		const dentist = calendars.find((c) => c.kind === 'dentist' && c.tenantId === tenantId)!;
+		// The shortest leaves most room; whichever the dentist can be booked for.
+		treatments.sort((a, b) => a.durationMin - b.durationMin);
+		for (const treatment of treatments) {
+			const practice = new Practice(
+				login.accessToken,
+				tenantId,
+				zone,
+				dentist,
+				patients,
+				treatment,
+				calendars
+			);
+			if ((await practice.slots(3)).length > 0) return practice;
+		}
+		throw new Error('nothing can be booked in three weeks: is the demo data loaded?');
+	}
+
+	calendarOf(operatoryId: string): string {
+		return this.calendars.find((c) => c.ownerId === operatoryId)!.id;
+	}
+
+	anyPatient(): DemoPatient {
+		return this.patients[Math.floor(Math.random() * this.patients.length)]!;
+	}
+
+	appointment(id: string): Promise<Appointment> {
+		return ask(this.token, this.tenantId, `/appointments/${id}`);
+	}
+
+	/**
+	 * Free starts of one day far ahead, on whole quarters of an hour and at least `apart` visits from each other, so
+	 * that a drag from one lands on the other.
+	 */
+	async freeStarts(count: number): Promise<Slot[]> {
+		for (let attempt = 0; attempt < 20; attempt++) {
+			const slots = await this.slots(2 + Math.floor(Math.random() * 8));
+			const day = slots[Math.floor(Math.random() * slots.length)]?.wall.slice(0, 10);
+			const chosen: Slot[] = [];
+			for (const slot of slots) {
+				if (slot.wall.slice(0, 10) !== day || Number(slot.wall.slice(14)) % 15 !== 0) continue;
+				const last = chosen.at(-1);
+				// A visit's length between them: none of the choices touches another.
+				const length = Date.parse(slot.end) - Date.parse(slot.start);
+				if (last && Date.parse(slot.start) < Date.parse(last.end) + length) continue;
+				if (last && slot.operatoryId !== last.operatoryId) continue;
+				chosen.push(slot);
+				if (chosen.length === count) return chosen;
+			}
+		}
+		throw new Error(`no day with ${count} free starts`);
+	}
+
+	private async slots(weeksAhead: number): Promise<Slot[]> {
+		const day = 86_400_000;
+		const from = new Date((Math.floor(Date.now() / day) + weeksAhead * 7) * day);
+		const to = new Date(from.getTime() + 7 * day);
+		const query = new URLSearchParams({
+			treatment: this.treatment.id,
+			dentist: this.dentist.ownerId,
+			from: from.toISOString(),
+			to: to.toISOString(),
+			limit: '200'
+		});
+		const { slots } = await ask(this.token, this.tenantId, `/availability?${query}`);
+		return slots.map((slot: Slot) => ({ ...slot, wall: toWall(slot.start, this.zone) }));
+	}
+}
+
+async function ask(token: string, tenantId: string, path: string): Promise<any> {
+	const answer = await fetch(SERVER + path, {
+		headers: { Authorization: `Bearer ${token}`, 'X-Tenant-Id': tenantId }
+	});
+	if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+	return answer.json();
+}
