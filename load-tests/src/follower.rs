@@ -11,15 +11,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::Outcome;
 use crate::client::socket::{Frame, Op, Socket};
 use crate::client::{Lost, Rest};
 use crate::diary;
 use crate::seed::Practice;
 use crate::stage::Site;
-use crate::{Error, Outcome};
 
 /// How long the last changes may take to arrive once nobody makes any.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How often a subscription may be refused before something is wrong.
+const REFUSED_MAX: u32 = 20;
 
 /// What followers have seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +105,7 @@ impl Followers {
                 practice,
                 states: calendars.iter().map(|id| (*id, State::default())).collect(),
                 seen: Seen::default(),
+                refused: 0,
             };
             let mut socket = follower.connect().await?;
             while follower
@@ -110,7 +113,8 @@ impl Followers {
                 .values()
                 .any(|state| state.position.is_none())
             {
-                follower.hear(&mut socket).await?;
+                let frame = socket.receive().await?;
+                follower.hear(&mut socket, frame).await?;
             }
             let ending = end.subscribe();
             running.push(Running {
@@ -179,6 +183,7 @@ struct Follower {
     practice: Practice,
     states: States,
     seen: Seen,
+    refused: u32,
 }
 
 impl Follower {
@@ -189,24 +194,22 @@ impl Follower {
     ) -> Outcome<(States, Seen)> {
         // While changes are made, until the versions to end at are known.
         loop {
-            let heard = tokio::select! {
-                heard = self.hear(&mut socket) => heard,
+            let frame = tokio::select! {
+                frame = socket.receive() => frame,
                 told = end.wait_for(Option::is_some) => {
                     told?;
                     break;
                 }
             };
-            if heard.is_err() {
-                self.seen.breaks += 1;
-                socket = self.connect().await?;
-            }
+            self.take(&mut socket, frame).await?;
         }
         let wanted = end.borrow().clone().unwrap_or_default();
         let rest = async {
             while self.behind(&wanted) > 0 {
-                self.hear(&mut socket).await?;
+                let frame = socket.receive().await;
+                self.take(&mut socket, frame).await?;
             }
-            Ok::<(), Lost>(())
+            Outcome::Ok(())
         };
         // What has not arrived by now is missed.
         let _ = tokio::time::timeout(PATIENCE, rest).await;
@@ -227,12 +230,38 @@ impl Follower {
 
     /// A new connection, with every calendar asked for from where it was.
     async fn connect(&mut self) -> Outcome<Socket> {
-        let mut socket = self.site.socket(self.practice).await?;
+        loop {
+            let mut socket = self.site.socket(self.practice).await?;
+            match self.subscribe_all(&mut socket).await {
+                Ok(()) => return Ok(socket),
+                // The server has been killed again.
+                Err(_) => self.seen.breaks += 1,
+            }
+        }
+    }
+
+    async fn subscribe_all(&mut self, socket: &mut Socket) -> Result<(), Lost> {
         let ids: Vec<Uuid> = self.states.keys().copied().collect();
         for id in ids {
-            self.subscribe(&mut socket, id).await.map_err(Error::from)?;
+            self.subscribe(socket, id).await?;
         }
-        Ok(socket)
+        Ok(())
+    }
+
+    /// Takes a frame, or the end of the connection: then there is a new one afterwards.
+    async fn take(&mut self, socket: &mut Socket, frame: Result<Frame, Lost>) -> Outcome<()> {
+        let taken = match frame {
+            Ok(frame) => self.hear(socket, frame).await,
+            Err(lost) => Err(lost),
+        };
+        if let Err(lost) = taken {
+            if self.refused > REFUSED_MAX {
+                return Err(lost.into());
+            }
+            self.seen.breaks += 1;
+            *socket = self.connect().await?;
+        }
+        Ok(())
     }
 
     async fn subscribe(&mut self, socket: &mut Socket, id: Uuid) -> Result<(), Lost> {
@@ -252,19 +281,21 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes the next frame.
-    async fn hear(&mut self, socket: &mut Socket) -> Result<(), Lost> {
-        let frame = socket.receive().await?;
+    async fn hear(&mut self, socket: &mut Socket, mut frame: Frame) -> Result<(), Lost> {
+        let kind = std::mem::take(&mut frame.kind);
         let Some(id) = frame.calendar else {
-            return match frame.kind.as_str() {
-                "error" => Err(Lost(format!("a subscription is refused: {}", frame.code))),
+            return match kind.as_str() {
+                "error" => {
+                    self.refused += 1;
+                    Err(Lost(format!("a subscription is refused: {}", frame.code)))
+                }
                 _ => Ok(()),
             };
         };
         let Some(state) = self.states.get_mut(&id) else {
             return Ok(());
         };
-        match frame.kind.as_str() {
+        match kind.as_str() {
             "snapshot" => {
                 state.asked = None;
                 state.position = Some((frame.epoch, frame.version));
@@ -275,10 +306,8 @@ impl Follower {
                 state.asked = None;
                 self.seen.resumed += 1;
             }
-            "delta" if state.asked.is_none() => {
-                if !self.apply(id, frame) {
-                    self.subscribe(socket, id).await?;
-                }
+            "delta" if state.asked.is_none() && !state.apply(&mut frame, &mut self.seen) => {
+                self.subscribe(socket, id).await?;
             }
             "reset" => {
                 state.position = None;
@@ -288,41 +317,60 @@ impl Follower {
         }
         Ok(())
     }
+}
 
+impl State {
     /// The client's rule. `false` for a delta that does not continue what is here.
-    fn apply(&mut self, id: Uuid, delta: Frame) -> bool {
-        let Some(State {
-            position: Some((epoch, version)),
-            entries,
-            ..
-        }) = self.states.get_mut(&id)
-        else {
+    fn apply(&mut self, delta: &mut Frame, seen: &mut Seen) -> bool {
+        let Some((epoch, version)) = &mut self.position else {
             return false;
         };
-        if delta.epoch != *epoch || delta.prev > *version {
-            self.seen.missed += (delta.prev - *version).unsigned_abs().max(1);
-            return false;
-        }
-        if delta.version <= *version {
-            self.seen.repeated += 1;
+        if delta.version <= *version && delta.epoch == *epoch {
+            seen.repeated += 1;
             return true;
         }
-        if delta.prev < *version {
-            self.seen.missed += 1;
+        if delta.prev != *version || delta.epoch != *epoch {
+            seen.missed += (delta.prev - *version).unsigned_abs().max(1);
             return false;
         }
         *version = delta.version;
-        self.seen.deltas += 1;
-        for op in delta.ops {
+        seen.deltas += 1;
+        for op in std::mem::take(&mut delta.ops) {
             match op {
-                Op::Put(entry) => {
-                    entries.extend(by_id(vec![entry]));
-                }
-                Op::Del(entry) => {
-                    entries.remove(&entry);
-                }
+                Op::Put(entry) => self.entries.extend(by_id(vec![entry])),
+                Op::Del(entry) => drop(self.entries.remove(&entry)),
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_is_applied_once_and_a_gap_is_told() {
+        let delta = |prev, version, ops| -> Frame {
+            let frame = json!({ "epoch": "e", "prev": prev, "version": version, "ops": ops });
+            serde_json::from_value(frame).unwrap()
+        };
+        let put = |id: &str, start: u32| json!([{ "put": { "id": id, "start": start } }]);
+        let mut state = State {
+            position: Some(("e".to_owned(), 3)),
+            ..State::default()
+        };
+        let mut seen = Seen::default();
+        assert!(state.apply(&mut delta(3, 4, put("a", 1)), &mut seen));
+        assert!(state.apply(&mut delta(3, 4, put("a", 9)), &mut seen));
+        assert!(state.apply(&mut delta(4, 6, put("b", 2)), &mut seen));
+        assert!(state.apply(&mut delta(6, 7, json!([{ "del": "a" }])), &mut seen));
+        let found = (seen.deltas, seen.repeated, seen.missed);
+        assert_eq!(found, (3, 1, 0));
+        assert!(!state.apply(&mut delta(9, 10, put("c", 3)), &mut seen));
+        assert_eq!((seen.deltas, seen.missed), (3, 2));
+        assert_eq!(state.position, Some(("e".to_owned(), 7)));
+        let ids: Vec<&str> = state.entries.keys().map(String::as_str).collect();
+        assert_eq!(ids, ["b"]);
     }
 }

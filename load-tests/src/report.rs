@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Outcome;
 use crate::measure::{Latency, Totals};
 use crate::verdict::Verdict;
+
+/// Something seen, with its name.
+pub type Fact = (&'static str, f64);
+
+fn as_map<S: Serializer>(facts: &[Fact], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(facts.iter().copied())
+}
 
 /// The result of one scenario.
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +32,8 @@ pub struct Summary {
     /// Answers that were no success, by code.
     pub errors: BTreeMap<String, u64>,
     /// What else was seen, by name.
-    pub facts: BTreeMap<&'static str, f64>,
+    #[serde(serialize_with = "as_map")]
+    pub facts: Vec<Fact>,
     pub verdict: Verdict,
 }
 
@@ -36,7 +44,7 @@ impl Summary {
         scenario: &'static str,
         setting: String,
         totals: Totals,
-        facts: impl IntoIterator<Item = (&'static str, f64)>,
+        facts: impl IntoIterator<Item = Fact>,
         verdict: Verdict,
     ) -> Self {
         Self {
