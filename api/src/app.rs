@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::Engine;
 use schema::connection::{self, ConnectionPool, Role};
 
 use crate::auth::password::Passwords;
@@ -9,6 +10,9 @@ use crate::auth::principal::Accounts;
 use crate::auth::throttle::LoginThrottle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
+use crate::names::PatientCards;
+use crate::ws::hub::Hubs;
+use crate::ws::sessions::Sessions;
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -19,6 +23,11 @@ pub struct App {
     pub passwords: Passwords,
     pub throttle: LoginThrottle,
     pub accounts: Accounts,
+    /// Everything that is booked goes through it.
+    pub engine: Engine,
+    pub patients: PatientCards,
+    pub hubs: Hubs,
+    pub sessions: Sessions,
 }
 
 /// Why the server cannot start.
@@ -28,6 +37,8 @@ pub enum StartError {
     Config(#[from] ConfigError),
     #[error("database pool: {0}")]
     Pool(String),
+    #[error(transparent)]
+    Engine(#[from] engine::StartError),
     #[error("the Argon2 cost is not possible: {0}")]
     Argon2(String),
     #[error("cannot listen on {address}: {source}")]
@@ -50,7 +61,7 @@ impl App {
     ///
     /// # Errors
     /// When a setting is missing or impossible.
-    pub fn new(config: Config) -> Result<Self, StartError> {
+    pub fn new(config: Config, engine: Engine) -> Result<Self, StartError> {
         let app_pool = connection::pool(config.database_url()?, Role::App, config.app_pool_size)
             .map_err(|error| StartError::Pool(error.to_string()))?;
         Ok(Self {
@@ -60,6 +71,10 @@ impl App {
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
             throttle: LoginThrottle::new(&config),
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
+            engine,
+            patients: PatientCards::default(),
+            hubs: Hubs::default(),
+            sessions: Sessions::default(),
             config,
         })
     }

@@ -1,6 +1,8 @@
 //! What the program can be told to do, one file per command.
 
+mod audit;
 mod demo;
+mod import_ics;
 mod migrate;
 mod serve;
 
@@ -28,6 +30,10 @@ enum Command {
     Migrate,
     /// Load the demo practices into an empty database
     Demo,
+    /// Bring an exported calendar file in as busy times
+    ImportIcs(import_ics::Arguments),
+    /// Hold the database against the promises; fails on any breach
+    Audit,
 }
 
 /// Reads the arguments and the configuration and runs the command; its error, if any, goes to
@@ -40,7 +46,7 @@ pub fn main() -> ExitCode {
         actix_web::rt::System::new().block_on(run(arguments.command, config))
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("denticloud: {error}");
             ExitCode::FAILURE
@@ -48,10 +54,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command, config: Config) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn run(command: Command, config: Config) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     match command {
-        Command::Serve => serve::run(config).await,
-        Command::Migrate => migrate::run(&config).await,
-        Command::Demo => demo::run(&config).await,
+        Command::Serve => serve::run(config).await?,
+        Command::Migrate => migrate::run(&config).await?,
+        Command::Demo => demo::run(&config).await?,
+        Command::ImportIcs(arguments) => import_ics::run(&config, arguments).await?,
+        Command::Audit => return audit::run(&config).await,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! The HTTP side of DentiCloud: REST, sessions, documents, the web app. The one crate that knows the
 //! wire; what may be booked is the engine's to say, what is kept is the schema's.
 
+pub mod actions;
 pub mod app;
 pub mod auth;
 pub mod commands;
@@ -8,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod logging;
 pub mod metrics;
+pub mod names;
 pub mod openapi;
 pub mod problem;
 pub mod request;
@@ -15,3 +17,5 @@ pub mod rest;
 pub mod routes;
 pub mod server;
 pub mod web_app;
+pub mod wire;
+pub mod ws;

@@ -1,6 +1,9 @@
 //! The REST API, one file per area: what comes in, what goes out, and the query between.
 
+pub mod appointments;
 pub mod assignments;
+pub mod availability;
+pub mod calendars;
 pub mod clinics;
 pub mod exceptions;
 pub mod input;

@@ -8,10 +8,10 @@ use utoipa::OpenApi;
 
 use crate::problem::Problem;
 use crate::rest::{
-    assignments, clinics, exceptions, input, operations, operatories, patients, providers,
-    sessions, tenants, treatments,
+    appointments, assignments, availability, calendars, clinics, exceptions, input, operations,
+    operatories, patients, providers, sessions, tenants, treatments,
 };
-use crate::{openapi, web_app};
+use crate::{openapi, web_app, ws};
 
 macro_rules! routes {
     ($($path:literal { $($method:ident $($handler:ident)::+),+ $(,)? })+) => {
@@ -53,6 +53,20 @@ routes! {
     "/patients" { get patients::list, post patients::create }
     "/patients/{id}" { get patients::get, patch patients::update }
     "/patients/{id}/history" { get patients::history::list }
+
+    "/calendars" { get calendars::list }
+    "/calendars/{id}" { get calendars::get }
+    "/calendars/{id}/events" { get calendars::events }
+    "/availability" { get availability::search }
+
+    "/appointments" { get appointments::list, post appointments::create }
+    "/appointments/{id}" { get appointments::get, patch appointments::update }
+    "/appointments/{id}/reschedule" { post appointments::reschedule }
+    "/appointments/{id}/resize" { post appointments::resize }
+    "/appointments/{id}/cancel" { post appointments::cancel }
+    "/appointments/{id}/status" { post appointments::set_status }
+
+    "/ws" { get ws::open }
 
     "/healthz" { get operations::healthz }
     "/readyz" { get operations::readyz }

@@ -8,6 +8,8 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{App as WebApp, HttpServer, rt, web};
+use engine::Engine;
+use engine::clock::Clock;
 use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
@@ -38,7 +40,9 @@ pub struct RunningServer {
 /// When a setting is missing or the address is taken.
 pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     metrics::start();
-    let app = web::Data::new(App::new(config)?);
+    let settings = engine::settings::Settings::default();
+    let engine = Engine::start(config.database_url()?, settings, Clock::system()).await?;
+    let app = web::Data::new(App::new(config, engine)?);
     let shared = app.clone();
     let config = &app.config;
     let mut server = HttpServer::new(move || {
@@ -95,9 +99,12 @@ impl RunningServer {
         (&mut self.task).await.map_err(io::Error::other)?
     }
 
-    /// Accepts nothing more, lets open requests finish, and returns when all is over.
+    /// Accepts nothing more, closes the sockets with 4201, lets open requests and commits finish,
+    /// and returns when all is over.
     pub async fn stop(self) {
+        self.app.sessions.drain();
         self.handle.stop(true).await;
+        self.app.engine.stop().await;
         self.tidying.abort();
     }
 }

@@ -106,6 +106,8 @@ pub struct Import {
     pub source: String,
     pub window: Span,
     pub busy: Vec<BusyTime>,
+    /// Whether `busy` is all there is: only then what is missing from it is removed.
+    pub complete: bool,
 }
 
 /// One busy time; the same id again is the same entry.

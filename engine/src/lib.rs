@@ -10,6 +10,7 @@ pub mod directory;
 mod engine;
 pub mod failure;
 pub mod feed;
+pub mod ics;
 mod plan;
 mod poller;
 mod registry;

@@ -1,21 +1,21 @@
 //! From a command to what it would change: the claims it asks for, and the rows and events it would
 //! commit. Reads rules and published timelines; changes nothing.
 
+mod import;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use schema::commit::{Change, Key, Label};
-use schema::ids::{AppointmentId, CalendarId, ClaimId, TxId};
+use schema::appointments;
+use schema::commit::{Change, Key};
+use schema::ids::{AppointmentId, CalendarId, TxId};
 use schema::models::appointment::{Appointment, Status};
-use schema::models::claim::{Claim, ClaimKind, Op};
+use schema::models::claim::Claim;
 use schema::models::pattern::Role;
 use schema::span::Span;
-use schema::{appointments, calendars};
-use smallvec::SmallVec;
 
-use crate::command::{Book, Command, Done, Import, Request, Reschedule, Resize, Target};
+use crate::command::{Book, Command, Done, Request, Reschedule, Resize, Target};
 use crate::directory::{Cell, Directory};
 use crate::engine::Parts;
 use crate::failure::{Failure, Refusal};
@@ -72,7 +72,7 @@ pub(crate) async fn plan(
         Command::EditNotes { appointment, notes } => {
             planner.edit_notes(*appointment, notes.clone()).await
         }
-        Command::Import(import) => planner.import(import).await,
+        Command::Import(wanted) => import::plan(&planner, wanted).await,
     }
 }
 
@@ -409,91 +409,6 @@ impl Planner<'_> {
             rules: schema::commit::RulesSeen::default(),
             key: self.key.cloned(),
             result: serde_json::to_value(done).map_err(|_| Failure::Internal)?,
-        })
-    }
-
-    /// What differs between an outside calendar's busy times and those that it gave before.
-    async fn import(&self, import: &Import) -> Result<Plan, Refusal> {
-        let cells = self.cells([import.calendar]).await?;
-        let mut connection = self.parts.connection().await?;
-        let stored =
-            calendars::external_claims(&mut connection, import.calendar, &import.source).await?;
-        drop(connection);
-        let known: HashMap<ClaimId, Span> = stored.into_iter().collect();
-        let wanted: HashMap<ClaimId, Span> = import
-            .busy
-            .iter()
-            .map(|busy| (busy.id, busy.span))
-            .collect();
-
-        let tx = TxId::new();
-        let mut ops = Vec::new();
-        let mut ask = Ask {
-            change: tx,
-            books: SmallVec::new(),
-            states: SmallVec::new(),
-            frees: SmallVec::new(),
-        };
-        let mut claims_del = Vec::new();
-        for (id, span) in &known {
-            // What lies outside the window was not asked for this time, and stays.
-            if span.overlaps(import.window) && wanted.get(id) != Some(span) {
-                ops.push(Op::Del {
-                    id: *id,
-                    span: *span,
-                });
-                ask.frees.push((*id, *span));
-                claims_del.push(*id);
-            }
-        }
-        let mut claims_put = Vec::new();
-        let mut labels = HashMap::new();
-        for busy in &import.busy {
-            if known.get(&busy.id) == Some(&busy.span) {
-                continue;
-            }
-            let claim = Claim {
-                id: busy.id,
-                tenant: self.request.tenant,
-                span: busy.span,
-                kind: ClaimKind::External,
-            };
-            ops.push(Op::Put(claim.clone()));
-            ask.states.push(busy.span);
-            claims_put.push((import.calendar, claim));
-            let label = Label {
-                title: busy.title.clone(),
-                source: Some(import.source.clone()),
-            };
-            labels.insert(busy.id, label);
-        }
-        let done = Done::Imported {
-            added: claims_put.len(),
-            removed: claims_del.len(),
-            unchanged: wanted.len() - claims_put.len(),
-        };
-        let asks = BTreeMap::from([(import.calendar, ask)]);
-        let change = Change {
-            tx,
-            action: "calendar.imported",
-            subject: import.calendar.0,
-            ops: if ops.is_empty() {
-                BTreeMap::new()
-            } else {
-                BTreeMap::from([(import.calendar, ops)])
-            },
-            claims_put,
-            claims_del,
-            labels,
-            ..self.change(&done)?
-        };
-        Ok(Plan {
-            change,
-            asks,
-            cells,
-            chosen: BTreeSet::new(),
-            patient: None,
-            done,
         })
     }
 }

@@ -50,7 +50,8 @@ where
     }
 }
 
-fn invalid(report: &garde::Report) -> Problem {
+/// What a body's own validation found.
+pub(crate) fn invalid(report: &garde::Report) -> Problem {
     let errors = report.iter().map(|(path, error)| FieldError {
         field: camel_case(&path.to_string()),
         message: error.message().to_owned(),

@@ -29,7 +29,8 @@ pub async fn readyz(app: web::Data<App>) -> Result<&'static str, Problem> {
 /// Everything measured, for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", security(()),
     responses((status = 200, content_type = "text/plain", description = "Prometheus' text format")))]
-pub async fn metrics() -> HttpResponse {
+pub async fn metrics(app: web::Data<App>) -> HttpResponse {
+    app.engine.observe();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
         .body(recorded::render())

@@ -20,6 +20,8 @@ use super::zone::Zone;
 pub struct RuleBook {
     pub tenant: TenantId,
     pub zone: Zone,
+    /// `es` or `en`: the language of its names.
+    pub locale: String,
     pub policy: Policy,
     /// What a decision by this book must find unchanged when it commits.
     pub seen: RulesSeen,
@@ -159,6 +161,7 @@ impl RuleBook {
         Ok(Self {
             tenant: rows.tenant.id,
             zone: zone(&rows.tenant.zone)?,
+            locale: rows.tenant.locale.clone(),
             policy: serde_json::from_value(rows.tenant.policy.clone())
                 .map_err(|error| format!("policy: {error}"))?,
             seen,

@@ -84,6 +84,17 @@ impl Rule {
         self
     }
 
+    /// With an UNTIL of UTC as the wall `offset` seconds east of UTC shows it, for rules whose times
+    /// are read as plain wall times.
+    pub(crate) fn until_local(mut self, offset: i64) -> Self {
+        if let Some(Until::Utc(at)) = self.until {
+            self.until = Some(Until::Local(
+                crate::scheduling::zone::shift(at.naive_utc(), offset).naive_utc(),
+            ));
+        }
+        self
+    }
+
     /// The times of day, ascending: BYHOUR × BYMINUTE × BYSECOND, open ones as in `start`.
     pub(super) fn times(&self, start: NaiveTime) -> Vec<NaiveTime> {
         use chrono::Timelike;

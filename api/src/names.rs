@@ -1,0 +1,170 @@
+//! Looking up the names that entries show. Read under row-level security as the practice that owns
+//! the claims, remembered for a moment: a feed shows the same patients again and again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use schema::connection::ConnectionPool;
+use schema::ids::{CalendarId, ClaimId, PatientId, TenantId};
+use schema::models::claim::{Claim, ClaimKind};
+use schema::schema::{claims, patient_dentists, patients};
+use schema::tenancy::{self, Access};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::wire::entry::Names;
+
+/// Beyond this many remembered patients the old ones are forgotten.
+const REMEMBERED_MAX: usize = 100_000;
+/// A changed name shows after this long in every process; at once in the one that changed it.
+const KEEP: Duration = Duration::from_secs(10);
+
+/// What a practice's calendar says of a patient.
+#[derive(Clone, Debug)]
+pub struct Card {
+    pub name: Arc<str>,
+    pub calendar: CalendarId,
+}
+
+/// Patients as read a moment ago, by practice.
+#[derive(Debug, Default)]
+pub struct PatientCards(DashMap<(TenantId, PatientId), (Instant, Card)>);
+
+impl PatientCards {
+    /// To be called after a change of the patient's record or relation.
+    pub fn forget(&self, tenant: TenantId, patient: PatientId) {
+        self.0.remove(&(tenant, patient));
+    }
+
+    fn get(&self, tenant: TenantId, patient: PatientId) -> Option<Card> {
+        let known = self.0.get(&(tenant, patient))?;
+        (known.0.elapsed() < KEEP).then(|| known.1.clone())
+    }
+
+    fn put(&self, read: Instant, tenant: TenantId, patient: PatientId, card: Card) {
+        if self.0.len() > REMEMBERED_MAX {
+            self.0.retain(|_, (read, _)| read.elapsed() < KEEP);
+        }
+        self.0.insert((tenant, patient), (read, card));
+    }
+
+    /// The card of a patient of `tenant`; `None` for everybody else's.
+    ///
+    /// # Errors
+    /// 503 without a database.
+    pub async fn find(
+        &self,
+        pool: &ConnectionPool,
+        tenant: TenantId,
+        patient: PatientId,
+    ) -> Result<Option<Card>, Problem> {
+        if let Some(card) = self.get(tenant, patient) {
+            return Ok(Some(card));
+        }
+        self.load(pool, tenant, vec![patient]).await?;
+        Ok(self.get(tenant, patient))
+    }
+
+    async fn load(
+        &self,
+        pool: &ConnectionPool,
+        tenant: TenantId,
+        wanted: Vec<PatientId>,
+    ) -> Result<(), Problem> {
+        let read = Instant::now();
+        let access = Access {
+            tenants: vec![tenant],
+            ..Access::default()
+        };
+        let rows: Vec<(PatientId, String, String, CalendarId)> =
+            tenancy::transaction(pool, &access, async |connection| {
+                patients::table
+                    .inner_join(patient_dentists::table)
+                    .filter(patient_dentists::tenant_id.eq(tenant))
+                    .filter(patient_dentists::status.eq("active"))
+                    .filter(patients::id.eq_any(wanted))
+                    .select((
+                        patients::id,
+                        patients::first_name,
+                        patients::last_name,
+                        patients::calendar_id,
+                    ))
+                    .load(connection)
+                    .await
+                    .map_err(Problem::from)
+            })
+            .await?;
+        for (id, first, last, calendar) in rows {
+            let name = format!("{first} {last}").trim().into();
+            self.put(read, tenant, id, Card { name, calendar });
+        }
+        Ok(())
+    }
+}
+
+/// The names that the claims of `tenant` among `shown` need.
+///
+/// # Errors
+/// 503 without a database.
+pub async fn of<'a>(
+    app: &App,
+    tenant: TenantId,
+    with_patients: bool,
+    shown: impl Iterator<Item = &'a Claim>,
+) -> Result<Names, Problem> {
+    let mut wanted: Vec<PatientId> = Vec::new();
+    let mut titled: Vec<ClaimId> = Vec::new();
+    for claim in shown.filter(|claim| claim.tenant == tenant) {
+        match &claim.kind {
+            ClaimKind::Appointment { visit } => wanted.push(visit.patient),
+            ClaimKind::Block | ClaimKind::External => titled.push(claim.id),
+            ClaimKind::Hold { .. } => {}
+        }
+    }
+    let mut names = Names::default();
+    let rules = app.engine.rules(tenant).await?;
+    names.add_treatments(&rules);
+    if with_patients {
+        wanted.sort();
+        wanted.dedup();
+        let cards = &app.patients;
+        let unknown: Vec<PatientId> = wanted
+            .iter()
+            .filter(|id| cards.get(tenant, **id).is_none())
+            .copied()
+            .collect();
+        if !unknown.is_empty() {
+            cards.load(&app.app_pool, tenant, unknown).await?;
+        }
+        let known = wanted
+            .into_iter()
+            .filter_map(|id| Some((id, cards.get(tenant, id)?)));
+        names.patients = known
+            .map(|(id, card)| (id, card.name.to_string()))
+            .collect();
+    }
+    if !titled.is_empty() {
+        let access = Access {
+            tenants: vec![tenant],
+            ..Access::default()
+        };
+        let rows: Vec<(ClaimId, Option<String>)> =
+            tenancy::transaction(&app.app_pool, &access, async |connection| {
+                claims::table
+                    .filter(claims::id.eq_any(titled))
+                    .select((claims::id, claims::title))
+                    .load(connection)
+                    .await
+                    .map_err(Problem::from)
+            })
+            .await?;
+        names.titles = rows
+            .into_iter()
+            .filter_map(|(id, title)| Some((id, title?)))
+            .collect();
+    }
+    Ok(names)
+}

@@ -1,0 +1,196 @@
+//! Appointments and the commands on them, as bodies and answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use engine::command::{Done, Reply};
+use engine::scheduling::rejection::Override;
+use garde::Validate;
+use schema::ids::{AppointmentId, OperatoryId, PatientId, ProviderId, SeriesId, TreatmentId};
+use schema::models::appointment::{Appointment, Status};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// Longer notes belong into the record.
+const NOTES_CHARS_MAX: usize = 4000;
+
+/// A new appointment.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewAppointment {
+    #[garde(skip)]
+    #[schema(value_type = Uuid)]
+    pub patient_id: PatientId,
+    /// A provider's id: a dentist's, or whoever leads the visit.
+    #[garde(skip)]
+    #[schema(value_type = Uuid)]
+    pub dentist_id: ProviderId,
+    #[garde(skip)]
+    #[schema(value_type = Uuid)]
+    pub treatment_id: TreatmentId,
+    /// With an offset, in whole minutes.
+    #[garde(skip)]
+    pub start: DateTime<Utc>,
+    /// Without, any that the provider may use and that is free.
+    #[garde(skip)]
+    #[schema(value_type = Option<Uuid>)]
+    pub operatory_id: Option<OperatoryId>,
+    /// Minutes; the treatment's own without.
+    #[garde(range(min = 1, max = 1440))]
+    pub duration: Option<i64>,
+    #[garde(length(chars, max = NOTES_CHARS_MAX))]
+    pub notes: Option<String>,
+    /// Codes of rules that may be broken, such as `outside_hours`; overlap never is.
+    #[garde(skip)]
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<String>,
+}
+
+/// Another time for an appointment, perhaps with another provider or operatory.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewTime {
+    #[garde(skip)]
+    pub start: DateTime<Utc>,
+    #[garde(skip)]
+    #[schema(value_type = Option<Uuid>)]
+    pub dentist_id: Option<ProviderId>,
+    #[garde(skip)]
+    #[schema(value_type = Option<Uuid>)]
+    pub operatory_id: Option<OperatoryId>,
+    #[garde(skip)]
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<String>,
+}
+
+/// Another length for an appointment.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+pub struct NewLength {
+    /// Minutes.
+    #[garde(range(min = 1, max = 1440))]
+    pub duration: i64,
+    #[garde(skip)]
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<String>,
+}
+
+/// Why an appointment is cancelled.
+#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+pub struct Cancellation {
+    #[garde(length(chars, max = 500))]
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Another status for an appointment.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+pub struct NewStatus {
+    /// `scheduled`, `confirmed`, `arrived`, `in_chair`, `completed`, `cancelled` or `no_show`.
+    #[garde(skip)]
+    #[schema(value_type = String)]
+    pub status: Status,
+}
+
+/// What may be changed of an appointment without moving it.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+pub struct NewNotes {
+    /// `null` removes them.
+    #[garde(length(chars, max = NOTES_CHARS_MAX))]
+    pub notes: Option<String>,
+}
+
+/// The rules that codes name.
+///
+/// # Errors
+/// 422 for a code that no override has.
+pub fn overrides(codes: &[String]) -> Result<BTreeSet<Override>, Problem> {
+    codes
+        .iter()
+        .map(|code| {
+            Override::parse(code).ok_or_else(|| {
+                Problem::invalid("override", "only codes of rules that can be overridden")
+            })
+        })
+        .collect()
+}
+
+/// An appointment as clients see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppointmentView {
+    #[schema(value_type = Uuid)]
+    pub id: AppointmentId,
+    /// Its ETag.
+    pub version: i64,
+    #[schema(value_type = String)]
+    pub status: Status,
+    pub start: DateTime<Utc>,
+    pub end: DateTime<Utc>,
+    /// Absent for those who may not see patients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    pub patient_id: Option<PatientId>,
+    #[schema(value_type = Uuid)]
+    pub dentist_id: ProviderId,
+    #[schema(value_type = Uuid)]
+    pub operatory_id: OperatoryId,
+    #[schema(value_type = Uuid)]
+    pub treatment_id: TreatmentId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    pub series_id: Option<SeriesId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_via: Option<String>,
+    /// After a command: the version that it gave each calendar. Wait for these to read your own
+    /// write.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub positions: BTreeMap<Uuid, i64>,
+}
+
+impl AppointmentView {
+    /// An appointment as a member of its practice sees it.
+    #[must_use]
+    pub fn new(appointment: Appointment, sees_patients: bool) -> Self {
+        Self {
+            id: appointment.id,
+            version: appointment.version,
+            status: appointment.status,
+            start: appointment.span.start().to_utc(),
+            end: appointment.span.end().to_utc(),
+            patient_id: sees_patients.then_some(appointment.patient),
+            dentist_id: appointment.provider,
+            operatory_id: appointment.operatory,
+            treatment_id: appointment.treatment,
+            series_id: appointment.series,
+            notes: appointment.notes.filter(|_| sees_patients),
+            cancel_reason: appointment.cancel_reason.filter(|_| sees_patients),
+            confirmed_via: appointment.confirmed_via,
+            positions: BTreeMap::new(),
+        }
+    }
+
+    /// The appointment that a command has left.
+    ///
+    /// # Errors
+    /// 500 for the answer of a command that is not about an appointment.
+    pub fn of(reply: &Reply, sees_patients: bool) -> Result<Self, Problem> {
+        match &reply.done {
+            Done::Appointment(appointment) => Ok(Self {
+                positions: reply
+                    .positions
+                    .iter()
+                    .map(|(id, version)| (id.0, *version))
+                    .collect(),
+                ..Self::new((**appointment).clone(), sees_patients)
+            }),
+            Done::Imported { .. } => Err(Problem::internal("not the answer of an appointment")),
+        }
+    }
+}

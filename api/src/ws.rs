@@ -1,0 +1,38 @@
+//! The WebSocket, protocol `denticloud.v1`: one session per connection, following calendars and
+//! giving commands.
+
+pub mod close;
+pub mod frames;
+pub mod hub;
+pub mod outbox;
+mod replies;
+pub mod session;
+pub mod sessions;
+mod subscribe;
+pub mod subscription;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::app::App;
+
+/// The subprotocol's name.
+pub const PROTOCOL: &str = "denticloud.v1";
+/// A client's frame is at most this long.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// Opens a session.
+#[utoipa::path(get, path = "/ws", tag = "live", security(()),
+    responses((status = 101, description = "A WebSocket of protocol denticloud.v1")))]
+pub async fn open(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, actix_web::Error> {
+    let (response, session, stream) = actix_ws::handle_with_protocols(&request, body, &[PROTOCOL])?;
+    let stream = stream
+        .max_frame_size(FRAME_BYTES_MAX)
+        .aggregate_continuations()
+        .max_continuation_size(FRAME_BYTES_MAX);
+    session::start(app, session, stream);
+    Ok(response)
+}

@@ -1,0 +1,214 @@
+//! Frames from clients, read with care: whatever cannot be read is answered and harms nothing.
+
+use schema::ids::{AppointmentId, CalendarId, TenantId};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::actions::{Action, target};
+use crate::problem::Problem;
+use crate::rest::availability::AvailabilityQuery;
+use crate::wire::appointment::{
+    Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
+};
+
+/// A frame with its number, for the answer.
+#[derive(Debug)]
+pub struct Incoming {
+    /// `None` where it could not be read.
+    pub id: Option<u64>,
+    pub frame: Result<Frame, Problem>,
+}
+
+/// What a client says.
+#[derive(Debug)]
+pub enum Frame {
+    Connect(Connect),
+    Refresh {
+        token: String,
+    },
+    Subscribe(Subscribe),
+    Unsubscribe {
+        calendar: CalendarId,
+    },
+    Availability {
+        tenant: Option<TenantId>,
+        query: AvailabilityQuery,
+    },
+    Command {
+        tenant: Option<TenantId>,
+        key: Option<String>,
+        action: Action,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Connect {
+    pub token: Option<String>,
+    pub tenant: Option<TenantId>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Subscribe {
+    pub calendar: CalendarId,
+    pub tenant: Option<TenantId>,
+    pub range: Range,
+    pub since: Option<Position>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Range {
+    pub from: String,
+    pub to: String,
+}
+
+/// A state that the client has.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Position {
+    pub epoch: String,
+    pub version: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnAppointment {
+    appointment_id: AppointmentId,
+    version: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct OneCalendar {
+    calendar: CalendarId,
+}
+
+#[derive(Deserialize)]
+struct Booking {
+    appointment: NewAppointment,
+}
+
+/// Reads a text frame.
+#[must_use]
+pub fn read(text: &str) -> Incoming {
+    let body: Map<String, Value> = match serde_json::from_str(text) {
+        Ok(body) => body,
+        Err(error) => {
+            let problem = Problem::bad_request(format!("The frame is no JSON object: {error}"));
+            return Incoming {
+                id: None,
+                frame: Err(problem),
+            };
+        }
+    };
+    let id = body.get("id").and_then(Value::as_u64);
+    let frame = match id {
+        Some(_) => frame(body),
+        None => Err(Problem::bad_request("A frame has an id: a whole number.")),
+    };
+    Incoming { id, frame }
+}
+
+fn frame(mut body: Map<String, Value>) -> Result<Frame, Problem> {
+    let kind = body
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let tenant = optional(&body, "tenant")?;
+    let key: Option<String> = optional(&body, "idempotencyKey")?;
+    // A reschedule and its kin name the appointment beside their body.
+    let on = |body: &Map<String, Value>| -> Result<_, Problem> {
+        let named: OnAppointment = from(body.clone())?;
+        Ok(target(named.appointment_id, named.version))
+    };
+    let action = match kind.as_str() {
+        "connect" => return Ok(Frame::Connect(from(body)?)),
+        "refresh" => {
+            let Token { token } = from(body)?;
+            return Ok(Frame::Refresh { token });
+        }
+        "subscribe" => return Ok(Frame::Subscribe(from(body)?)),
+        "unsubscribe" => {
+            let OneCalendar { calendar } = from(body)?;
+            return Ok(Frame::Unsubscribe { calendar });
+        }
+        "availability" => {
+            body.remove("tenant");
+            return Ok(Frame::Availability {
+                tenant,
+                query: from(body)?,
+            });
+        }
+        "book" => {
+            let Booking { appointment } = from(body)?;
+            Action::Book(valid(appointment)?)
+        }
+        "reschedule" => Action::Reschedule(on(&body)?, valid(from::<NewTime>(body)?)?),
+        "resize" => Action::Resize(on(&body)?, valid(from::<NewLength>(body)?)?),
+        "cancel" => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
+        "setStatus" => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
+        "editNotes" => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
+        _ => return Err(Problem::bad_request("There is no such type of frame.")),
+    };
+    Ok(Frame::Command {
+        tenant,
+        key,
+        action,
+    })
+}
+
+fn optional<T: serde::de::DeserializeOwned>(
+    body: &Map<String, Value>,
+    field: &str,
+) -> Result<Option<T>, Problem> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => serde_json::from_value(value.clone())
+            .map(Some)
+            .map_err(|error| Problem::invalid(field, error.to_string())),
+    }
+}
+
+fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
+    serde_json::from_value(Value::Object(body))
+        .map_err(|error| Problem::bad_request(format!("The frame cannot be read: {error}")))
+}
+
+fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
+    body.validate()
+        .map_err(|report| crate::rest::input::invalid(&report))?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_cannot_be_read_keeps_its_number() {
+        for (text, id) in [
+            ("", None),
+            ("[]", None),
+            ("{}", None),
+            (r#"{"id":-1,"type":"connect"}"#, None),
+            (r#"{"id":4}"#, Some(4)),
+            (r#"{"id":4,"type":"fly"}"#, Some(4)),
+            (r#"{"id":4,"type":"book"}"#, Some(4)),
+            (r#"{"id":4,"type":"subscribe","calendar":"x"}"#, Some(4)),
+            (r#"{"id":4,"type":"cancel","appointmentId":7}"#, Some(4)),
+            (
+                r#"{"id":4,"type":"unsubscribe","calendar":null,"tenant":1}"#,
+                Some(4),
+            ),
+        ] {
+            let incoming = read(text);
+            assert_eq!(incoming.id, id, "{text}");
+            assert!(incoming.frame.is_err(), "{text}");
+        }
+        let unknown = r#"{"id":4,"type":"connect","token":"t","colour":"red"}"#;
+        assert!(read(unknown).frame.is_ok(), "unknown fields are ignored");
+    }
+}

@@ -1,0 +1,212 @@
+//! Between the engine's feed and the sessions: one hub per followed calendar encodes each delta
+//! once for all readers who see the same, and hands the shared text to their outboxes.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use actix_web::{rt, web};
+use bytestring::ByteString;
+use dashmap::DashMap;
+use engine::directory::{Cell, Following};
+use engine::feed::{Delta, Follower};
+use engine::scheduling::timeline::Timeline;
+use schema::ids::CalendarId;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::outbox::Outbox;
+use super::subscription::Subscription;
+use crate::app::App;
+use crate::names;
+use crate::problem::Problem;
+use crate::wire::delta::{DeltaView, epoch};
+use crate::wire::entry::Reader;
+
+/// Deltas that wait for their encoding, per calendar.
+const QUEUE_MAX: usize = 1024;
+
+/// The hubs of the calendars that are followed.
+#[derive(Debug, Default)]
+pub struct Hubs {
+    hubs: DashMap<CalendarId, Arc<Hub>>,
+    next: AtomicU64,
+}
+
+/// One calendar's followers.
+#[derive(Debug)]
+struct Hub {
+    subscribers: Mutex<HashMap<u64, Arc<Subscription>>>,
+    _following: Following,
+}
+
+/// Being in a hub; ends when dropped.
+#[derive(Debug)]
+pub struct Attached {
+    pub subscription: Arc<Subscription>,
+    app: web::Data<App>,
+    number: u64,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let id = self.subscription.calendar;
+        let hubs = &self.app.hubs.hubs;
+        if let Some(hub) = hubs.get(&id) {
+            hub.lock().remove(&self.number);
+        }
+        hubs.remove_if(&id, |_, hub| hub.lock().is_empty());
+    }
+}
+
+impl Hub {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Subscription>>> {
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes deltas from the engine without ever making it wait.
+struct Intake {
+    queue: mpsc::Sender<Arc<Delta>>,
+    overflowed: Arc<AtomicBool>,
+}
+
+impl Follower for Intake {
+    fn delta(&self, delta: Arc<Delta>) {
+        if self.queue.try_send(delta).is_err() {
+            self.overflowed.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Hubs {
+    /// Adds a reader to a calendar's hub. Deltas beyond the answered state reach `outbox` once the
+    /// subscription is opened.
+    pub fn attach(
+        &self,
+        app: &web::Data<App>,
+        cell: &Arc<Cell>,
+        reader: Reader,
+        outbox: Arc<Outbox>,
+    ) -> (Attached, Arc<Timeline>) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // Under the entry's lock: a hub that loses its last reader is not joined meanwhile.
+        let hub = self.hubs.entry(cell.id).or_insert_with(|| begin(app, cell));
+        let mut subscribers = hub.lock();
+        // A delta is handed out under this lock after it was published, so none beyond this state
+        // has been handed out yet.
+        let timeline = cell.timeline();
+        let subscription = Arc::new(Subscription::new(
+            cell.id,
+            reader,
+            outbox,
+            timeline.version(),
+        ));
+        subscribers.insert(number, Arc::clone(&subscription));
+        drop(subscribers);
+        (
+            Attached {
+                subscription,
+                app: app.clone(),
+                number,
+            },
+            timeline,
+        )
+    }
+}
+
+fn begin(app: &web::Data<App>, cell: &Arc<Cell>) -> Arc<Hub> {
+    let (queue, deltas) = mpsc::channel(QUEUE_MAX);
+    let overflowed = Arc::new(AtomicBool::new(false));
+    let intake = Intake {
+        queue,
+        overflowed: Arc::clone(&overflowed),
+    };
+    let (timeline, following) = cell.follow(Arc::new(intake));
+    let hub = Arc::new(Hub {
+        subscribers: Mutex::default(),
+        _following: following,
+    });
+    rt::spawn(run(
+        app.clone(),
+        Arc::downgrade(&hub),
+        deltas,
+        overflowed,
+        timeline.version(),
+    ));
+    hub
+}
+
+/// Hands out deltas until the hub is gone.
+async fn run(
+    app: web::Data<App>,
+    hub: Weak<Hub>,
+    mut deltas: mpsc::Receiver<Arc<Delta>>,
+    overflowed: Arc<AtomicBool>,
+    mut version: i64,
+) {
+    while let Some(delta) = deltas.recv().await {
+        let Some(hub) = hub.upgrade() else { return };
+        let lost = overflowed.swap(false, Ordering::AcqRel) || delta.prev != version;
+        version = delta.version;
+        let handed_out = if lost {
+            Err(None)
+        } else {
+            hand_out(&app, &hub, &delta).await.map_err(Some)
+        };
+        if let Err(problem) = handed_out {
+            tracing::warn!(calendar = %delta.calendar, ?problem, "a feed starts again");
+            for subscription in hub.lock().values() {
+                subscription.spoil();
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Frame<'a> {
+    r#type: &'static str,
+    #[serde(flatten)]
+    delta: &'a DeltaView,
+}
+
+/// Encodes once for each kind of reader, and gives every subscription its text.
+async fn hand_out(app: &App, hub: &Hub, delta: &Delta) -> Result<(), Problem> {
+    let mut encoded: HashMap<Reader, ByteString> = HashMap::new();
+    loop {
+        let missing: Vec<Reader> = {
+            let subscribers = hub.lock();
+            let mut missing: Vec<Reader> = subscribers
+                .values()
+                .map(|subscription| subscription.reader)
+                .filter(|reader| !encoded.contains_key(reader))
+                .collect();
+            if missing.is_empty() {
+                for subscription in subscribers.values() {
+                    if let Some(frame) = encoded.get(&subscription.reader) {
+                        subscription.deliver(delta.version, frame);
+                    }
+                }
+                return Ok(());
+            }
+            missing.sort_by_key(|reader| (reader.tenant, reader.sees_patients));
+            missing.dedup();
+            missing
+        };
+        for reader in missing {
+            let puts = DeltaView::puts(delta);
+            let names = names::of(app, reader.tenant, reader.sees_patients, puts).await?;
+            let epoch = epoch(app.engine.epoch(), reader);
+            let view = DeltaView::of(delta, epoch, &names, |claim| reader.sees(claim));
+            let text = serde_json::to_string(&Frame {
+                r#type: "delta",
+                delta: &view,
+            });
+            let text = text.map_err(|error| Problem::internal(error.to_string()))?;
+            metrics::counter!("denticloud_ws_deltas_encoded_total").increment(1);
+            encoded.insert(reader, text.into());
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One session's following of one calendar.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytestring::ByteString;
+use schema::ids::CalendarId;
+
+use super::outbox::Outbox;
+use crate::wire::entry::Reader;
+
+/// Deltas wait at the gate until the state that they continue has been queued.
+#[derive(Debug)]
+pub struct Subscription {
+    pub calendar: CalendarId,
+    pub reader: Reader,
+    outbox: Arc<Outbox>,
+    gate: Mutex<Gate>,
+    /// The last version that was queued.
+    sent: AtomicI64,
+}
+
+#[derive(Debug)]
+enum Gate {
+    Waiting(Vec<(i64, ByteString)>),
+    Open,
+}
+
+impl Subscription {
+    /// `after` is the version of the state that its first frames will tell.
+    #[must_use]
+    pub fn new(calendar: CalendarId, reader: Reader, outbox: Arc<Outbox>, after: i64) -> Self {
+        Self {
+            calendar,
+            reader,
+            outbox,
+            gate: Mutex::new(Gate::Waiting(Vec::new())),
+            sent: AtomicI64::new(after),
+        }
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A delta to `version`; dropped where the first state has it already.
+    pub fn deliver(&self, version: i64, frame: &ByteString) {
+        let mut gate = self.gate();
+        if version <= self.sent.load(Ordering::Acquire) {
+            return;
+        }
+        self.sent.store(version, Ordering::Release);
+        match &mut *gate {
+            Gate::Waiting(frames) => frames.push((version, frame.clone())),
+            Gate::Open => self.outbox.delta(self.calendar, frame.clone()),
+        }
+    }
+
+    /// Queues the first frames, then what has come meanwhile, and lets the rest through.
+    pub fn open(&self, first: Vec<ByteString>) {
+        let mut gate = self.gate();
+        for frame in first {
+            self.outbox.answer(frame);
+        }
+        if let Gate::Waiting(frames) = std::mem::replace(&mut *gate, Gate::Open) {
+            for (_, frame) in frames {
+                self.outbox.delta(self.calendar, frame);
+            }
+        }
+    }
+
+    /// The stream of deltas has broken: the session has to start from a state again.
+    pub fn spoil(&self) {
+        self.outbox.spoil(self.calendar);
+    }
+
+    /// The last version that was queued.
+    #[must_use]
+    pub fn sent(&self) -> i64 {
+        self.sent.load(Ordering::Acquire)
+    }
+}
