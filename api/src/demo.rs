@@ -7,6 +7,7 @@ mod insert;
 mod patients;
 pub mod plan;
 mod source;
+pub mod visits;
 mod world;
 
 use schema::tenancy;
@@ -17,6 +18,8 @@ use crate::problem::Problem;
 pub use plan::{PlannedVisit, plan};
 pub use world::DemoWorld;
 
+/// Where both cities are.
+pub const ZONE: chrono_tz::Tz = chrono_tz::America::Guayaquil;
 /// The seed of patients and visits.
 pub const SEED: u64 = 2026;
 

@@ -29,7 +29,7 @@ pub struct Limits {
     pub events_max: usize,
     /// Busy times returned.
     pub busy_max: usize,
-    /// Days looked at while expanding rules, over all events; a million take some 50 ms.
+    /// Days looked at while expanding rules, over all events: what bounds the time.
     pub days_max: usize,
     /// Entries of [`Imported::skipped`].
     pub skipped_max: usize,

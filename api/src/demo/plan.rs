@@ -19,8 +19,10 @@ use super::patients::Patient;
 use super::source::Audience;
 use super::world::Treatment;
 
-/// Weeks before the day, and as many after it.
-const WEEKS: u64 = 6;
+/// Days before the day: as far back as staff may enter visits.
+const DAYS_BEFORE: u64 = 34;
+/// Days after it: twelve weeks in all.
+const DAYS_AFTER: u64 = 12 * 7 - DAYS_BEFORE;
 /// Minutes between two starts that are tried.
 const STEP: i64 = 10;
 /// Treatments that are tried for one start.
@@ -59,7 +61,7 @@ struct Fit<'a> {
     claims: Vec<(CalendarId, Span)>,
 }
 
-/// The visits from six weeks before `today` to six weeks after it, by day. The past ones are done,
+/// The visits of twelve weeks around `today`, by day. The past ones are done,
 /// missed or cancelled.
 #[must_use]
 pub fn plan(world: &DemoWorld, today: NaiveDate, seed: u64) -> Vec<PlannedVisit> {
@@ -70,17 +72,20 @@ pub fn plan(world: &DemoWorld, today: NaiveDate, seed: u64) -> Vec<PlannedVisit>
         visits: HashMap::new(),
         planned: Vec::new(),
     };
-    let days = Days::new(WEEKS * 7);
-    for date in (today - days)
-        .iter_days()
-        .take_while(|date| *date < today + days)
-    {
+    for date in days(today) {
         planner.taken.clear();
         for provider in &world.providers {
             planner.fill(&shifts(world, provider, date), date, today);
         }
     }
     planner.planned
+}
+
+fn days(today: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    let first = today - Days::new(DAYS_BEFORE);
+    first
+        .iter_days()
+        .take_while(move |date| *date < today + Days::new(DAYS_AFTER))
 }
 
 struct Planner<'a> {

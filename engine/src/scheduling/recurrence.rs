@@ -18,6 +18,9 @@
 //!   what the rule leaves open (dateutil: as the crate).
 //! - The days of next year's week 1 that lie in December match `BYWEEKNO=1` but not the same week
 //!   counted from the end (`-52` or `-53`); here both (dateutil: as the crate).
+//! - Days of January in the last week of the year before can get the wrong of the two numbers 52
+//!   and 53 (1 January 1983 by ISO's weeks, 2027 by weeks from Sunday); here the week is counted
+//!   (dateutil: as the crate).
 //! - `UNTIL` without `Z` is read in the *machine's* zone, and an UNTIL before DTSTART is refused;
 //!   here it is local to the rule's zone, and the set is empty.
 //! - It takes `BYDAY=xyMO` for `MO` and panics on `BYDAY=éM`. Ordinals in a WEEKLY or DAILY rule

@@ -123,11 +123,7 @@ fn the_diary_is_about_two_thirds_full() {
     let (mut open, mut taken) = (0, 0);
     for provider in &world.providers {
         let mut minutes: Vec<(i64, i64)> = Vec::new();
-        let days = Days::new(WEEKS * 7);
-        for date in (today() - days)
-            .iter_days()
-            .take_while(|date| *date < today() + days)
-        {
+        for date in days(today()) {
             let mut hours: Vec<_> = shifts(&world, provider, date)
                 .iter()
                 .map(|shift| (shift.open.start().0, shift.open.end().0))

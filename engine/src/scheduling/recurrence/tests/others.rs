@@ -8,7 +8,7 @@ fn rules() -> impl Strategy<Value = String> {
     let nth = proptest::sample::subsequence(vec!["1MO", "-1FR", "2TU", "-4SU", "5WE", "3SA"], 0..3);
     let months = proptest::sample::subsequence((1..=12).collect::<Vec<i32>>(), 0..4);
     let month_days = proptest::sample::subsequence(vec![-31, -2, -1, 1, 13, 29, 30, 31], 0..4);
-    let weeks = proptest::sample::subsequence(vec![-2, -1, 1, 20, 52, 53], 0..3);
+    let weeks = proptest::sample::subsequence(vec![-2, -1, 1, 2, 20, 51], 0..3);
     let year_days = proptest::sample::subsequence(vec![-366, -1, 1, 60, 365, 366], 0..3);
     let positions = proptest::sample::subsequence(vec![-2, -1, 1, 2, 5], 0..3);
     let hours = proptest::sample::subsequence(vec![0, 9, 23], 0..3);

@@ -197,6 +197,12 @@ fn where_others_differ() {
             "19970512T0900",
             "1997-05-12 09:00, 1998-05-11 09:00",
         ),
+        // With weeks from Sunday, 1 January 2027 is in week 52 of 2026, which has no 53rd.
+        (
+            "FREQ=YEARLY;WKST=SU;BYDAY=FR;BYMONTH=1;BYWEEKNO=52;COUNT=1",
+            "20260601T0900",
+            "2027-01-01 09:00",
+        ),
         // Week 1 of 2026 is its 53rd from the end, and begins in 2025.
         (
             "FREQ=YEARLY;BYWEEKNO=-53;BYDAY=WE;COUNT=1",

@@ -1,0 +1,11 @@
+//! Booking and following from outside: real TCP and WebSockets, a real Postgres, one database per
+//! test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod following;
+mod frames;
+mod import_ics;
+mod one_winner;
+mod rest;
+mod socket;
+mod world;
