@@ -11,7 +11,7 @@ use utoipa::openapi::{
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::problem::{MEDIA_TYPE, Problem};
+use crate::problem::{Document, MEDIA_TYPE};
 use crate::routes::Documented;
 use crate::web_app::page_headers;
 
@@ -39,9 +39,9 @@ pub fn build() -> OpenApi {
     );
     components
         .schemas
-        .insert(Problem::name().into_owned(), Problem::schema());
+        .insert(Document::name().into_owned(), Document::schema());
     let mut nested = Vec::new();
-    Problem::schemas(&mut nested);
+    Document::schemas(&mut nested);
     for (name, schema) in nested {
         components.schemas.entry(name).or_insert(schema);
     }
@@ -66,7 +66,7 @@ pub fn build() -> OpenApi {
                     MEDIA_TYPE,
                     ContentBuilder::new()
                         .schema(Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(
-                            Problem::name(),
+                            Document::name(),
                         ))))
                         .build(),
                 )

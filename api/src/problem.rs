@@ -14,10 +14,15 @@ use crate::request;
 /// What RFC 9457 calls the media type.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// An answer that is not what was asked for.
+/// An answer that is not what was asked for. A pointer: results that carry one stay small.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Document>);
+
+/// What a problem says.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Problem)]
 #[serde(rename_all = "camelCase")]
-pub struct Problem {
+pub struct Document {
     /// Names the kind of problem; the same for every problem of one `code`.
     #[serde(rename = "type")]
     #[schema(example = "urn:denticloud:problem:slot_taken")]
@@ -69,10 +74,18 @@ pub struct Conflict {
     pub end: DateTime<Utc>,
 }
 
+impl std::ops::Deref for Problem {
+    type Target = Document;
+
+    fn deref(&self) -> &Document {
+        &self.0
+    }
+}
+
 impl Problem {
     /// A problem with a code of its own.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Document {
             kind: format!("urn:denticloud:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
@@ -84,7 +97,7 @@ impl Problem {
             alternatives: Vec::new(),
             retry_after: None,
             cause: None,
-        }
+        }))
     }
 
     /// 400: the request cannot be read.
@@ -135,14 +148,13 @@ impl Problem {
     /// 422: some fields are wrong.
     #[must_use]
     pub fn validation(errors: Vec<FieldError>) -> Self {
-        Self {
-            errors,
-            ..Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "validation",
-                "Some fields are not right.",
-            )
-        }
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation",
+            "Some fields are not right.",
+        );
+        problem.0.errors = errors;
+        problem
     }
 
     /// 422 for a single field.
@@ -156,52 +168,44 @@ impl Problem {
     /// 429, to be tried again after `seconds`.
     #[must_use]
     pub fn too_many(seconds: u64) -> Self {
-        Self {
-            retry_after: Some(seconds.max(1)),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limited",
-                "Too many attempts: wait a little.",
-            )
-        }
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Too many attempts: wait a little.",
+        )
+        .with_retry_after(seconds.max(1))
     }
 
     /// 503: nothing was done; try again in a moment.
     #[must_use]
     pub fn busy() -> Self {
-        Self {
-            retry_after: Some(1),
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "busy",
-                "Too busy at this moment; nothing was changed.",
-            )
-        }
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Too busy at this moment; nothing was changed.",
+        )
+        .with_retry_after(1)
     }
 
     /// 503: whether it was done is not known yet; the same idempotency key will tell.
     #[must_use]
     pub fn outcome_unknown() -> Self {
-        Self {
-            retry_after: Some(2),
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "outcome_unknown",
-                "The answer was lost: ask again with the same idempotency key.",
-            )
-        }
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "outcome_unknown",
+            "The answer was lost: ask again with the same idempotency key.",
+        )
+        .with_retry_after(2)
     }
 
     /// 500. `cause` goes to the log and nowhere else.
     pub fn internal(cause: impl Into<String>) -> Self {
-        Self {
-            cause: Some(cause.into()),
-            ..Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "Something went wrong on our side.",
-            )
-        }
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side.",
+        )
+        .with_cause(cause)
     }
 
     /// The problem that an answer without a body of ours stands for.
@@ -224,21 +228,26 @@ impl Problem {
     /// With the time that stands in the way.
     #[must_use]
     pub fn with_conflict(mut self, conflict: Conflict) -> Self {
-        self.conflict = Some(conflict);
+        self.0.conflict = Some(conflict);
         self
     }
 
     /// With what could be booked instead.
     #[must_use]
     pub fn with_alternatives(mut self, slots: Vec<serde_json::Value>) -> Self {
-        self.alternatives = slots;
+        self.0.alternatives = slots;
+        self
+    }
+
+    fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// With what the log shall say; never sent.
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
@@ -283,9 +292,9 @@ impl ResponseError for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        let body = Self {
+        let body = Document {
             request_id: request::current_id().unwrap_or_default(),
-            ..self.clone()
+            ..Document::clone(self)
         };
         // Strings and numbers only: writing them as JSON cannot fail.
         answer.body(serde_json::to_string(&body).unwrap_or_default())
@@ -302,6 +311,12 @@ impl From<DieselError> for Problem {
                 | DatabaseErrorKind::SerializationFailure,
                 information,
             ) => Self::busy().with_cause(format!("database: {}", information.message())),
+            // A database that shuts down says so on open connections, without a kind of its own.
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, information)
+                if information.message().starts_with("terminating connection") =>
+            {
+                Self::busy().with_cause(format!("database: {}", information.message()))
+            }
             DieselError::DatabaseError(kind, information) => Self::internal(format!(
                 "database: {kind:?} {} {}",
                 information.constraint_name().unwrap_or_default(),
@@ -317,7 +332,7 @@ mod tests {
     use super::*;
 
     fn check(problem: &Problem, expected: &expect_test::Expect) {
-        expected.assert_eq(&serde_json::to_string(problem).unwrap());
+        expected.assert_eq(&serde_json::to_string(&**problem).unwrap());
     }
 
     #[test]
@@ -338,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_status_without_a_body_gets_a_code() {
-        let code = |status| Problem::of_status(status).code;
+        let code = |status| Problem::of_status(status).code.clone();
         assert_eq!(code(StatusCode::METHOD_NOT_ALLOWED), "method_not_allowed");
         assert_eq!(code(StatusCode::PAYLOAD_TOO_LARGE), "payload_too_large");
         assert_eq!(code(StatusCode::BAD_GATEWAY), "internal");

@@ -39,6 +39,8 @@ pub struct RunningServer {
 /// # Errors
 /// When a setting is missing or the address is taken.
 pub async fn start(config: Config) -> Result<RunningServer, StartError> {
+    // The likeliest mistake of a deployment: say it before anything is started.
+    config.jwt_secret()?;
     metrics::start();
     let settings = engine::settings::Settings::default();
     let engine = Engine::start(config.database_url()?, settings, Clock::system()).await?;

@@ -10,7 +10,7 @@ use schema::ids::{CalendarId, TxId};
 use tokio::sync::oneshot;
 
 use crate::directory::Cell;
-use crate::registry::Registry;
+use crate::registry::{Place, Registry};
 use crate::scheduling::reservation::{Answer, Ask, Reservations};
 
 /// Asks a calendar for time. The answer may come later; a dropped answer means that the actor is
@@ -21,6 +21,7 @@ pub(crate) struct Reserve {
     pub cell: Arc<Cell>,
     pub ask: Ask,
     pub answer: oneshot::Sender<Answer>,
+    pub place: Place,
 }
 
 /// The change is over, in whatever way: answers those who waited for it.
@@ -53,26 +54,24 @@ impl Desk {
     }
 
     fn reserve(&mut self, ask: Ask, waiter: Waiter) {
-        let change = ask.change;
         let settled = self.cell.timeline();
-        if let Some(answer) = self.reservations.ask(&settled, ask, waiter) {
-            self.deliver(change, vec![answer]);
+        if let Some((waiter, answer)) = self.reservations.ask(&settled, ask, waiter) {
+            tell(waiter, answer);
         }
     }
 
     fn settle(&mut self, change: TxId) {
         let settled = self.cell.timeline();
-        let answers = self.reservations.settle(&settled, change);
-        self.deliver(change, answers);
-    }
-
-    /// An asker who has given up releases what it reserved by [`Settle`], so an answer that nobody
-    /// takes needs nothing here.
-    fn deliver(&mut self, _change: TxId, answers: Vec<(Waiter, Answer)>) {
-        for (waiter, answer) in answers {
-            let _ = waiter.send(answer);
+        for (waiter, answer) in self.reservations.settle(&settled, change) {
+            tell(waiter, answer);
         }
     }
+}
+
+/// An asker who has given up takes back what was reserved by [`Settle`], so an answer that nobody
+/// hears needs nothing here.
+fn tell(waiter: Waiter, answer: Answer) {
+    let _ = waiter.send(answer);
 }
 
 /// The actor of one dentist's, operatory's, staff member's or equipment's calendar.
@@ -117,6 +116,7 @@ impl Handler<Reserve> for CalendarActor {
 
     fn handle(&mut self, message: Reserve, _: &mut Self::Context) {
         self.last_used = Instant::now();
+        drop(message.place);
         self.desk.reserve(message.ask, message.answer);
     }
 }
@@ -169,6 +169,7 @@ impl Handler<Reserve> for PatientShard {
             .desks
             .entry(message.cell.id)
             .or_insert_with(|| Desk::new(message.cell));
+        drop(message.place);
         desk.reserve(message.ask, message.answer);
     }
 }

@@ -49,6 +49,22 @@ pub enum Command {
     Import(Import),
 }
 
+impl Command {
+    /// Its name, for counting.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Book(_) => "book",
+            Self::Reschedule(_) => "reschedule",
+            Self::Resize(_) => "resize",
+            Self::Cancel { .. } => "cancel",
+            Self::SetStatus { .. } => "set_status",
+            Self::EditNotes { .. } => "edit_notes",
+            Self::Import(_) => "import",
+        }
+    }
+}
+
 /// A patient, with the calendar that the visit takes too. Whoever builds the command has checked
 /// that the practice may see them: the engine knows no patients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

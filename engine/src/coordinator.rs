@@ -212,6 +212,7 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
                 cell: Arc::clone(cell),
                 ask: ask.clone(),
                 answer,
+                place: parts.registry.place(),
             };
             asked += 1;
             match parts.registry.reserve(message) {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -27,6 +28,8 @@ pub struct Cell {
     /// Held while an event is applied, so that followers hear events in order and nobody can
     /// begin to follow between an event and its publication.
     followers: Mutex<Followers>,
+    /// When it was last asked for.
+    used: Mutex<Instant>,
 }
 
 #[derive(Default)]
@@ -78,6 +81,7 @@ impl Cell {
             tenant: loaded.tenant,
             published: ArcSwap::from_pointee(Timeline::new(loaded.version, loaded.claims)),
             followers: Mutex::default(),
+            used: Mutex::new(Instant::now()),
         }
     }
 
@@ -97,6 +101,17 @@ impl Cell {
         self.followers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn unused_for(&self) -> Duration {
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
     }
 
     /// Applies and publishes the next event and tells the followers.
@@ -167,6 +182,25 @@ impl Directory {
         self.cells.get(&id).map(|cell| Arc::clone(&cell))
     }
 
+    /// Whether the calendar is loaded; marks it as used.
+    fn touch(&self, id: CalendarId) -> bool {
+        let cell = self.cells.get(&id);
+        cell.is_some_and(|cell| {
+            if cell.kind == Kind::Patient {
+                cell.touch();
+            }
+            true
+        })
+    }
+
+    /// Forgets patients' calendars that nobody has asked for in a while and nobody holds: there
+    /// are many, and each is loaded again when it is needed.
+    pub(crate) fn forget_unused(&self, after: Duration) {
+        self.cells.retain(|_, cell| {
+            cell.kind != Kind::Patient || Arc::strong_count(cell) > 1 || cell.unused_for() < after
+        });
+    }
+
     /// How many calendars are loaded.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -192,11 +226,7 @@ impl Directory {
     /// # Errors
     /// When the database cannot be read.
     pub async fn ensure(&self, ids: &[CalendarId]) -> QueryResult<()> {
-        let missing: Vec<CalendarId> = ids
-            .iter()
-            .copied()
-            .filter(|id| !self.cells.contains_key(id))
-            .collect();
+        let missing: Vec<CalendarId> = ids.iter().copied().filter(|id| !self.touch(*id)).collect();
         if missing.is_empty() {
             return Ok(());
         }

@@ -147,6 +147,16 @@ impl Engine {
             stopping: stopped,
         };
         arbiters[0].spawn(poller.run(horizon));
+        let (unused, mut ending) = (Arc::clone(&directory), stopping.subscribe());
+        let idle_after = settings.idle_after;
+        arbiters[0].spawn(async move {
+            while tokio::time::timeout(idle_after, ending.changed())
+                .await
+                .is_err()
+            {
+                unused.forget_unused(idle_after);
+            }
+        });
 
         let engine = Self(Arc::new(Inner {
             permits: Arc::new(Semaphore::new(settings.commands_max)),
@@ -244,11 +254,13 @@ impl Engine {
     }
 
     async fn run(&self, request: Request, _permit: OwnedSemaphorePermit) -> Result<Reply, Refusal> {
+        let command = request.command.name();
         let outcome = coordinator::run(&self.0.parts, request).await;
         match &outcome {
             Ok(_) => {
-                metrics::counter!("denticloud_commands_total", "outcome" => "done").increment(1)
+                metrics::counter!("denticloud_commands_total", "command" => command).increment(1);
             }
+
             Err(Refusal::Rejected(rejection)) => {
                 metrics::counter!("denticloud_rejections_total", "code" => rejection.code())
                     .increment(1);
@@ -338,6 +350,7 @@ impl Engine {
         metrics::gauge!("denticloud_commit_queue_length").set(parts.queue.len() as f64);
         metrics::gauge!("denticloud_calendars_loaded").set(parts.directory.len() as f64);
         metrics::gauge!("denticloud_actors_awake").set(parts.registry.awake() as f64);
+        metrics::gauge!("denticloud_mailbox_depth").set(parts.registry.unanswered() as f64);
     }
 
     /// Makes the actor of a calendar panic: for tests of what happens then.

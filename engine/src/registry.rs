@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::SendError;
@@ -22,6 +23,15 @@ pub(crate) enum Undelivered {
     Gone,
 }
 
+/// Counts a message for as long as it is in a mailbox.
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Where a calendar's messages go.
 #[derive(Clone)]
 struct Route {
@@ -39,6 +49,8 @@ pub(crate) struct Registry {
     hasher: RandomState,
     mailbox_max: usize,
     idle_after: Duration,
+    /// Questions that wait in mailboxes.
+    unanswered: Arc<AtomicUsize>,
 }
 
 impl Registry {
@@ -57,6 +69,7 @@ impl Registry {
             hasher: RandomState::new(),
             mailbox_max,
             idle_after,
+            unanswered: Arc::default(),
         }
     }
 
@@ -67,6 +80,17 @@ impl Registry {
     /// How many calendars have an actor of their own awake.
     pub(crate) fn awake(&self) -> usize {
         self.routes.len()
+    }
+
+    /// How many questions wait in the actors' mailboxes.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// A place in a mailbox, given back when the message is taken out or dropped.
+    pub(crate) fn place(&self) -> Place {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        Place(Arc::clone(&self.unanswered))
     }
 
     /// Hands `message` to its calendar's actor.

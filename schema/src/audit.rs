@@ -94,7 +94,9 @@ const CHECKS: &[Check] = &[
     Check {
         promise: "the exclusion constraint is there and valid",
         sql: "SELECT 1::bigint AS checked, (1 - count(*))::bigint AS breaches FROM pg_constraint \
-              WHERE conname = 'claims_no_overbooking' AND contype = 'x' AND convalidated",
+              WHERE conname = 'claims_no_overbooking' AND conrelid = 'claims'::regclass \
+              AND contype = 'x' AND convalidated AND pg_get_constraintdef(oid) LIKE \
+              'EXCLUDE USING gist (calendar_id WITH =, during WITH &&) WHERE %appointment%hold%'",
     },
     Check {
         promise: "each calendar's events are numbered without a gap",

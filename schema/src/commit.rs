@@ -4,6 +4,7 @@
 //! at a time, the changes of a batch do not overlap each other, and `fence` holds the versions that
 //! their decisions have seen.
 
+mod rows;
 mod statements;
 
 use std::collections::{BTreeMap, HashMap};

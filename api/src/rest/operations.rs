@@ -15,10 +15,13 @@ pub async fn healthz() -> &'static str {
     "ok"
 }
 
-/// Whether requests can be served: the database answers.
+/// Whether requests can be served: the calendars are loaded and the database answers.
 #[utoipa::path(get, path = "/readyz", tag = "operations", security(()),
     responses((status = 200, description = "They can"), (status = 503, description = "Not now")))]
 pub async fn readyz(app: web::Data<App>) -> Result<&'static str, Problem> {
+    if !app.engine.is_warm() {
+        return Err(Problem::busy());
+    }
     tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {
         diesel::sql_query("SELECT 1").execute(connection).await?;
         Ok::<_, Problem>("ready")

@@ -188,6 +188,7 @@ pub async fn update(
         find(connection, member.tenant(), *id).await
     })
     .await?;
+    app.patients.forget(member.tenant(), *id);
     Ok(web::Json(changed))
 }
 

@@ -1,5 +1,8 @@
 //! The server from outside: real TCP, a real Postgres, one database per test.
 
+// What helps tests fails as loudly as they do.
+#![allow(clippy::unwrap_used, missing_debug_implementations)]
+
 mod auth;
 mod catalogue;
 mod demo;

@@ -3,7 +3,7 @@
 use api::config::Config;
 use api::server::{self, RunningServer};
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use schema::connection::{Role, connect};
 use schema::ids::{CalendarId, ClinicId, OperatoryId, ProviderId, TenantId, UserId};
@@ -157,6 +157,21 @@ impl Server {
             super_admin: true,
         };
         begin(&mut connection, &access, work).await.unwrap()
+    }
+
+    /// Lets nobody connect any more, and ends the connections that there are.
+    pub async fn close_database(&self) {
+        let server = std::env::var("DATABASE_URL").unwrap();
+        let name = self.db.url.rsplit('/').next().unwrap();
+        let name = name.split('?').next().unwrap();
+        let mut admin = AsyncPgConnection::establish(&server).await.unwrap();
+        admin
+            .batch_execute(&format!(
+                "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false;
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            ))
+            .await
+            .unwrap();
     }
 
     /// An account with the password [`PASSWORD`] that works nowhere yet.

@@ -1,0 +1,158 @@
+//! A batch as rows: what each statement of the commit writes.
+
+use std::collections::BTreeMap;
+
+use diesel::QueryResult;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Change;
+use super::statements::{
+    InsertAudit, InsertClaims, InsertEvents, InsertKeys, InsertOutbox, RaiseVersions,
+    UpsertAppointments, UpsertHolds,
+};
+use crate::ids::{CalendarId, ClaimId, HoldId};
+use crate::models::claim::ClaimKind;
+
+/// The rows of a batch, by statement.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) appointments: UpsertAppointments,
+    pub(super) holds: UpsertHolds,
+    pub(super) deleted_holds: Vec<HoldId>,
+    pub(super) deleted_claims: Vec<ClaimId>,
+    pub(super) claims: InsertClaims,
+    pub(super) events: InsertEvents,
+    pub(super) versions: RaiseVersions,
+    pub(super) keys: InsertKeys,
+    pub(super) outbox: InsertOutbox,
+    pub(super) audit: InsertAudit,
+}
+
+impl Rows {
+    pub(super) fn of(
+        node: Uuid,
+        accepted: &[(&Change, &BTreeMap<CalendarId, i64>)],
+    ) -> QueryResult<Self> {
+        let mut rows = Self::default();
+        let mut versions: BTreeMap<CalendarId, i64> = BTreeMap::new();
+        let mut keyed: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = Vec::new();
+        for (change, positions) in accepted {
+            rows.add_appointments(change)?;
+            rows.add_holds(change)?;
+            rows.add_claims(change);
+            for (calendar, version) in *positions {
+                versions.insert(*calendar, *version);
+                rows.events.calendar.push(*calendar);
+                rows.events.version.push(*version);
+                rows.events.tx.push(change.tx);
+                rows.events.node.push(node);
+                rows.events.ops.push(to_json(&change.ops.get(calendar))?);
+            }
+            if change.key.is_some() {
+                keyed.push((change, positions));
+            }
+            rows.outbox.tenant.push(change.tenant);
+            rows.outbox.tx.push(change.tx);
+            rows.outbox.kind.push(change.action);
+            rows.outbox.subject.push(change.subject);
+            rows.audit.tenant.push(change.tenant);
+            rows.audit.actor.push(change.actor.clone());
+            rows.audit.action.push(change.action);
+            rows.audit.subject.push(change.subject);
+            rows.audit.tx.push(change.tx);
+            rows.audit.overrides.push(change.overrides.join(","));
+        }
+        keyed.sort_by(|a, b| a.0.key.cmp(&b.0.key));
+        for (change, positions) in keyed {
+            rows.add_key(change, positions);
+        }
+        (rows.versions.calendar, rows.versions.version) = versions.into_iter().unzip();
+        Ok(rows)
+    }
+
+    fn add_appointments(&mut self, change: &Change) -> QueryResult<()> {
+        let rows = &mut self.appointments;
+        for appointment in &change.appointments {
+            rows.id.push(appointment.id);
+            rows.tenant.push(appointment.tenant);
+            rows.version.push(appointment.version);
+            rows.status.push(appointment.status.name());
+            rows.start_at.push(appointment.span.start().to_utc());
+            rows.end_at.push(appointment.span.end().to_utc());
+            rows.patient.push(appointment.patient);
+            rows.provider.push(appointment.provider);
+            rows.operatory.push(appointment.operatory);
+            rows.treatment.push(appointment.treatment);
+            rows.pattern.push(to_json(&appointment.pattern)?);
+            rows.series.push(appointment.series);
+            rows.notes.push(appointment.notes.clone());
+            rows.cancel_reason.push(appointment.cancel_reason.clone());
+            rows.confirmed_via.push(appointment.confirmed_via.clone());
+            rows.created_by.push(appointment.created_by);
+        }
+        Ok(())
+    }
+
+    fn add_holds(&mut self, change: &Change) -> QueryResult<()> {
+        let rows = &mut self.holds;
+        for hold in &change.holds_put {
+            rows.id.push(hold.id);
+            rows.tenant.push(hold.tenant);
+            rows.token_hash.push(hold.token_hash.clone());
+            rows.start_at.push(hold.span.start().to_utc());
+            rows.end_at.push(hold.span.end().to_utc());
+            rows.provider.push(hold.provider);
+            rows.operatory.push(hold.operatory);
+            rows.treatment.push(hold.treatment);
+            rows.patient.push(hold.patient);
+            rows.pattern.push(to_json(&hold.pattern)?);
+            rows.owner.push(hold.owner.clone());
+            rows.address.push(hold.address.clone());
+            rows.expires_at.push(hold.expires_at);
+            rows.renewable_until.push(hold.renewable_until);
+        }
+        self.deleted_holds.extend(&change.holds_del);
+        Ok(())
+    }
+
+    fn add_claims(&mut self, change: &Change) {
+        self.deleted_claims.extend(&change.claims_del);
+        let rows = &mut self.claims;
+        for (calendar, claim) in &change.claims_put {
+            let (appointment, hold) = match &claim.kind {
+                ClaimKind::Appointment { visit } => (Some(visit.id), None),
+                ClaimKind::Hold { hold } => (None, Some(hold.id)),
+                ClaimKind::Block | ClaimKind::External => (None, None),
+            };
+            let label = change.labels.get(&claim.id).cloned().unwrap_or_default();
+            rows.id.push(claim.id);
+            rows.calendar.push(*calendar);
+            rows.tenant.push(claim.tenant);
+            rows.kind.push(claim.kind.name());
+            rows.start_at.push(claim.span.start().to_utc());
+            rows.end_at.push(claim.span.end().to_utc());
+            rows.appointment.push(appointment);
+            rows.hold.push(hold);
+            rows.source.push(label.source);
+            rows.title.push(label.title);
+        }
+    }
+
+    fn add_key(&mut self, change: &Change, positions: &BTreeMap<CalendarId, i64>) {
+        let Some(key) = &change.key else { return };
+        self.keys.tenant.push(key.tenant);
+        self.keys.principal.push(key.principal.clone());
+        self.keys.key.push(key.key.clone());
+        self.keys.fingerprint.push(key.fingerprint.clone());
+        self.keys.tx.push(change.tx);
+        self.keys
+            .result
+            .push(json!({ "result": change.result, "positions": positions }));
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> QueryResult<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))
+}

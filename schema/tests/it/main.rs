@@ -1,0 +1,13 @@
+//! What the database itself promises, and what the commit makes of it; against a real Postgres.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod audit;
+mod bookings;
+mod commit;
+mod commit_batches;
+mod grants;
+mod migrations;
+mod overbooking;
+mod support;
+mod tenants;
+mod tenants_seed;
