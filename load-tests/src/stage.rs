@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use diesel_async::SimpleAsyncConnection;
 use tokio::sync::watch;
 
 use crate::client::{Client, Protocol, Rest, Socket};
@@ -150,6 +151,15 @@ impl Stage {
             server: Some(server),
             database,
         })
+    }
+
+    /// Lets the planner know what is in the tables, as the database does by itself once a minute.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn analyse(&self) -> Outcome<()> {
+        let mut database = self.database.connect().await?;
+        Ok(database.batch_execute("ANALYZE").await?)
     }
 
     /// `kill -9`. Clients that lose their connection wait until the server is up again.

@@ -37,7 +37,7 @@ pub struct Options {
     /// Seconds that are measured
     #[arg(long, default_value_t = 15)]
     pub seconds: u64,
-    /// Seconds before, that are not
+    /// Seconds before, that are not; half-way the database looks at how its tables have grown
     #[arg(long, default_value_t = 2)]
     pub warm_up: u64,
     /// `max`, or commands a second at random times, whatever the answers
@@ -124,7 +124,11 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Summary
     for (client, practice, diary) in connected {
         working.spawn(work(Arc::clone(&play), protocol, client, practice, diary));
     }
-    let progress = tokio::spawn(tell_progress(Arc::clone(&play), began));
+    if options.warm_up > 0 {
+        tokio::time::sleep(Duration::from_secs(options.warm_up) / 2).await;
+        stage.analyse().await?;
+    }
+    let progress = tokio::spawn(tell_progress(Arc::clone(&play), from));
     while let Some(done) = working.join_next().await {
         done??;
     }
@@ -190,8 +194,9 @@ async fn work(
     }
 }
 
+/// A line for every interval from `began` on.
 async fn tell_progress(play: Arc<Play>, began: Instant) {
-    let mut tick = tokio::time::interval(PROGRESS);
+    let mut tick = tokio::time::interval_at(began.into(), PROGRESS);
     let mut last = began;
     tick.tick().await;
     loop {
