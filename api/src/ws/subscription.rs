@@ -74,9 +74,11 @@ impl Subscription {
         self.outbox.spoil(self.calendar);
     }
 
-    /// The last version that was queued.
+    /// The last version that was queued. Waits for a delta that is being queued: a mark must not
+    /// tell its version before it.
     #[must_use]
     pub fn sent(&self) -> i64 {
+        let _gate = self.gate();
         self.sent.load(Ordering::Acquire)
     }
 }
