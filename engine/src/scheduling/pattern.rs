@@ -9,11 +9,14 @@ use schema::span::{Minute, Span};
 /// The longest visit, in minutes.
 pub const LONGEST_VISIT: i64 = 24 * 60;
 
-/// Whether the segments make sense for a visit of `duration` minutes.
+/// Whether the segments make sense for a visit of `duration` minutes. Somebody must lead it: their
+/// calendar is what a change of the practice's rules locks.
 #[must_use]
 pub fn is_valid(segments: &[Segment], duration: i64) -> bool {
     (1..=LONGEST_VISIT).contains(&duration)
-        && !segments.is_empty()
+        && segments
+            .iter()
+            .any(|part| matches!(part.role, Role::Dentist | Role::Hygienist))
         && segments.iter().all(|segment| {
             segment.role != Role::Patient
                 && 0 <= segment.from
