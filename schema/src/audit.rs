@@ -11,6 +11,9 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::connection::{Role, connect};
 
+/// The first of the promises.
+pub const NO_OVERBOOKING: &str = "no two bookings of a calendar overlap";
+
 /// One promise and how the database stands to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -82,7 +85,7 @@ struct Check {
 const CHECKS: &[Check] = &[
     // The constraint's own index cannot vouch for itself: neighbours by start are compared.
     Check {
-        promise: "no two bookings of a calendar overlap",
+        promise: NO_OVERBOOKING,
         sql: "SELECT count(*) AS checked, count(*) FILTER (WHERE lower(during) < latest) AS breaches \
               FROM (SELECT during, max(upper(during)) OVER (PARTITION BY calendar_id \
               ORDER BY lower(during), id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest \

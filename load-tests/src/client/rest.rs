@@ -1,0 +1,124 @@
+//! A client of REST with one connection that is kept alive.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Answer, Command, Lost};
+
+/// Far longer than any answer takes: a server that hangs must end the run.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection of one user.
+#[derive(Debug)]
+pub struct Rest {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct Appointment {
+    id: Uuid,
+    version: i64,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+}
+
+impl From<reqwest::Error> for Lost {
+    fn from(error: reqwest::Error) -> Self {
+        Self(format!("{error:?}"))
+    }
+}
+
+impl Rest {
+    /// A client that connects with its first request.
+    ///
+    /// # Errors
+    /// When the token can be no header.
+    pub fn open(address: SocketAddr, token: &str) -> Result<Self, Lost> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .http1_only()
+            .pool_max_idle_per_host(1)
+            .tcp_nodelay(true)
+            .timeout(PATIENCE)
+            .build()?;
+        Ok(Self {
+            http,
+            base: format!("http://{address}"),
+            token: token.to_owned(),
+        })
+    }
+
+    pub(super) async fn give(
+        &mut self,
+        command: &Command,
+        key: Option<&str>,
+    ) -> Result<Answer, Lost> {
+        let (method, path, body) = match command {
+            Command::Book(booking) => (Method::POST, "/appointments".to_owned(), json!(booking)),
+            Command::Note { appointment, text } => (
+                Method::PATCH,
+                format!("/appointments/{appointment}"),
+                json!({ "notes": text }),
+            ),
+        };
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .json(&body);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        answer(request.send().await?).await
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// When it is not there, or the connection ends.
+    pub async fn get(&self, path: &str) -> Result<Value, Lost> {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let response = request.bearer_auth(&self.token).send().await?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            return Err(Lost(format!("GET {path}: {status}")));
+        }
+        Ok(response.json().await?)
+    }
+}
+
+async fn answer(response: Response) -> Result<Answer, Lost> {
+    let status = response.status();
+    if status.is_success() {
+        let replay = response.headers().contains_key("idempotent-replay");
+        let Appointment { id, version } = response.json().await?;
+        return Ok(Answer::Done {
+            appointment: id,
+            version,
+            replay,
+        });
+    }
+    let Problem { code } = response.json().await?;
+    // The table of refusals binds each code to its status.
+    let expected = match code.as_str() {
+        "slot_taken" | "patient_busy" | "wrong_status" => StatusCode::CONFLICT,
+        "busy" | "outcome_unknown" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => status,
+    };
+    Ok(Answer::Refused {
+        code: match status == expected {
+            true => code,
+            false => format!("{code} with status {}", status.as_u16()),
+        },
+    })
+}

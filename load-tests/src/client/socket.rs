@@ -1,0 +1,158 @@
+//! A client of the WebSocket protocol `denticloud.v1`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use uuid::Uuid;
+
+use super::{Answer, Command, Lost};
+
+/// Far longer than any answer takes: a server that hangs must end the run.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A session.
+#[derive(Debug)]
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// The number of the next frame.
+    next: u64,
+}
+
+/// A frame from the server; which fields there are depends on its type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Frame {
+    pub id: Option<u64>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub code: String,
+    pub replay: bool,
+    pub result: Option<Appointment>,
+    pub calendar: Option<Uuid>,
+    pub epoch: String,
+    pub prev: i64,
+    pub version: i64,
+    pub ops: Vec<Op>,
+    pub entries: Vec<Value>,
+}
+
+/// What a command on an appointment answers, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub struct Appointment {
+    pub id: Uuid,
+    pub version: i64,
+}
+
+/// One step of a delta.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    Put(Value),
+    Del(String),
+}
+
+impl From<tokio_tungstenite::tungstenite::Error> for Lost {
+    fn from(error: tokio_tungstenite::tungstenite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Socket {
+    /// Connects and says who it is.
+    ///
+    /// # Errors
+    /// When nobody listens, or the token is refused.
+    pub async fn open(address: SocketAddr, token: &str) -> Result<Self, Lost> {
+        let stream = TcpStream::connect(address)
+            .await
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            .map_err(|error| Lost(error.to_string()))?;
+        let mut request = format!("ws://{address}/ws").into_client_request()?;
+        let protocol = HeaderValue::from_static("denticloud.v1");
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let (stream, _) = tokio_tungstenite::client_async(request, stream).await?;
+        let mut socket = Self { stream, next: 1 };
+        let connect = json!({ "type": "connect", "token": token });
+        let connected = socket.ask(connect).await?;
+        match connected.kind.as_str() {
+            "connected" => Ok(socket),
+            _ => Err(Lost(format!("connect: {}", connected.code))),
+        }
+    }
+
+    pub(super) async fn give(
+        &mut self,
+        command: &Command,
+        key: Option<&str>,
+    ) -> Result<Answer, Lost> {
+        let frame = self.ask(command.frame(key)).await?;
+        Ok(match (frame.kind.as_str(), frame.result) {
+            ("ok", Some(Appointment { id, version })) => Answer::Done {
+                appointment: id,
+                version,
+                replay: frame.replay,
+            },
+            _ => Answer::Refused { code: frame.code },
+        })
+    }
+
+    /// Sends a frame and answers its number.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub async fn say(&mut self, mut frame: Value) -> Result<u64, Lost> {
+        let id = self.next;
+        self.next += 1;
+        frame["id"] = id.into();
+        self.stream.send(Message::text(frame.to_string())).await?;
+        Ok(id)
+    }
+
+    /// Sends a frame and waits for its answer; other frames meanwhile are dropped.
+    async fn ask(&mut self, frame: Value) -> Result<Frame, Lost> {
+        let id = self.say(frame).await?;
+        let answer = async {
+            loop {
+                let frame = self.receive().await?;
+                if frame.id == Some(id) {
+                    return Ok(frame);
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, answer)
+            .await
+            .unwrap_or_else(|_| Err(Lost("no answer".to_owned())))
+    }
+
+    /// The next frame. Dropping this loses nothing.
+    ///
+    /// # Errors
+    /// When the connection ends, or what comes is no frame.
+    pub async fn receive(&mut self) -> Result<Frame, Lost> {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    return serde_json::from_str(&text)
+                        .map_err(|error| Lost(format!("{error}: {text}")));
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let code = frame.map_or(1005, |frame| frame.code.into());
+                    return Err(Lost(format!("closed with {code}")));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(Lost("closed".to_owned())),
+            }
+        }
+    }
+}

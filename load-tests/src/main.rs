@@ -1,0 +1,141 @@
+//! The `load-tests` program: plays scenarios and fails unless every promise was kept.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use load_tests::report::{Summary, write_json};
+use load_tests::scenario::{self, kill, rush, steady};
+use load_tests::stage::Setup;
+use load_tests::{Error, Outcome};
+
+/// Load and proof: plays scenarios against a server and a database of their own, and audits what is
+/// left. Fails unless nothing was overbooked, lost, missed or duplicated.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    scenario: Option<Scenario>,
+    /// A Postgres with a superuser's login; a database is created on it and dropped
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The server to play against [default: `denticloud` beside this program]
+    #[arg(long, global = true, env = "DENTICLOUD_BIN")]
+    server_binary: Option<PathBuf>,
+    /// Signs the clients' tokens [default: a random one]
+    #[arg(
+        long,
+        global = true,
+        env = "DENTICLOUD_JWT_SECRET",
+        hide_env_values = true
+    )]
+    jwt_secret: Option<String>,
+    /// What is left to chance is decided by this number
+    #[arg(long, global = true)]
+    seed: Option<u64>,
+    /// Keep the databases
+    #[arg(long, global = true)]
+    keep: bool,
+    /// Write the summaries to this file
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    /// Short versions of all the others (this is what no scenario means)
+    All,
+    /// Clients book free slots in many practices: bookings per second and their latency
+    Steady(steady::Options),
+    /// All clients want one slot: one winner in each round
+    Rush(rush::Options),
+    /// kill -9 of the server during bookings, restart, everybody goes on
+    Kill(kill::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(Error::from)
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                tokio::select! {
+                    outcome = run(arguments) => outcome,
+                    // What runs is dropped: the server is killed and the database goes.
+                    () = interrupted() => Err("interrupted".into()),
+                }
+            })
+        });
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("load-tests: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn setup(arguments: &Arguments) -> Outcome<Setup> {
+    let database_url = arguments.database_url.clone();
+    let server_binary = match &arguments.server_binary {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("denticloud"),
+    };
+    if !server_binary.exists() {
+        let path = server_binary.display();
+        return Err(format!(
+            "there is no server at {path}: build it (cargo build --release -p api), \
+             or name it with --server-binary"
+        )
+        .into());
+    }
+    Ok(Setup {
+        database_url: database_url.ok_or("DATABASE_URL is not set; make load starts a Postgres")?,
+        server_binary,
+        jwt_secret: arguments.jwt_secret.clone().unwrap_or_else(|| {
+            let half = || uuid::Uuid::new_v4().simple().to_string();
+            half() + &half()
+        }),
+        environment: Vec::new(),
+        keep: arguments.keep,
+    })
+}
+
+/// Plays what was asked for; answers whether every promise was kept.
+async fn run(arguments: Arguments) -> Outcome<bool> {
+    let setup = setup(&arguments)?;
+    let seed = arguments.seed.unwrap_or_else(rand::random);
+    let mut summaries: Vec<Summary> = Vec::new();
+    let mut tell = |summary: Summary| {
+        println!("{summary}");
+        summaries.push(summary);
+    };
+    let played = match &arguments.scenario {
+        None | Some(Scenario::All) => scenario::all(&setup, seed, &mut tell).await,
+        Some(Scenario::Steady(options)) => steady::run(&setup, options, seed).await.map(&mut tell),
+        Some(Scenario::Rush(options)) => rush::run(&setup, options).await.map(&mut tell),
+        Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
+            .await
+            .map(|played| tell(played.summary)),
+    };
+    if let Some(path) = &arguments.json {
+        write_json(path, &summaries)?;
+    }
+    played?;
+    Ok(summaries.iter().all(|summary| summary.verdict.is_clean()))
+}

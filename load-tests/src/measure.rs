@@ -1,0 +1,147 @@
+//! How long answers take, and which there are.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::client::Answer;
+
+/// The longest time that is told apart, in microseconds.
+const LONGEST_US: u64 = 120_000_000;
+/// Digits of a time that are kept.
+const DIGITS: u8 = 3;
+
+/// Collects answers, by all clients.
+#[derive(Debug)]
+pub struct Meter {
+    /// Answers to what was due earlier are not counted: the server was cold.
+    from: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    whole: Histogram<u64>,
+    /// Since the last progress line.
+    recent: Histogram<u64>,
+    done: u64,
+    errors: BTreeMap<String, u64>,
+    last: Option<Instant>,
+}
+
+/// Times of answers, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Latency {
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub p999: f64,
+    pub max: f64,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Totals {
+    pub done: u64,
+    /// From the first command that counts to the last answer.
+    pub seconds: f64,
+    pub latency: Latency,
+    pub errors: BTreeMap<String, u64>,
+}
+
+impl Meter {
+    /// Counts what is due from `from` on.
+    ///
+    /// # Errors
+    /// None in practice: the histogram's bounds are fixed.
+    pub fn new(from: Instant) -> Outcome<Self> {
+        let histogram = Histogram::new_with_max(LONGEST_US, DIGITS)?;
+        Ok(Self {
+            from,
+            state: Mutex::new(State {
+                whole: histogram.clone(),
+                recent: histogram,
+                done: 0,
+                errors: BTreeMap::new(),
+                last: None,
+            }),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an answer to a command that was due at `due`: the time counts from there, also where
+    /// the client got to sending it only later.
+    pub fn record(&self, due: Instant, answer: &Answer) {
+        let now = Instant::now();
+        if due < self.from {
+            return;
+        }
+        let took = now.duration_since(due).as_micros();
+        let took = u64::try_from(took).unwrap_or(LONGEST_US).min(LONGEST_US);
+        let mut state = self.lock();
+        state.last = Some(now);
+        state.whole.saturating_record(took);
+        state.recent.saturating_record(took);
+        match answer {
+            Answer::Done { .. } => state.done += 1,
+            Answer::Refused { code } => *state.errors.entry(code.clone()).or_default() += 1,
+            Answer::Lost(_) => *state.errors.entry("lost".to_owned()).or_default() += 1,
+        }
+    }
+
+    /// Commands that were due and never sent.
+    pub fn not_sent(&self, count: u64) {
+        if count > 0 {
+            *self.lock().errors.entry("not_sent".to_owned()).or_default() += count;
+        }
+    }
+
+    /// A line on what was answered since the last one.
+    pub fn progress(&self, passed: Duration, since_last: Duration) -> String {
+        let mut state = self.lock();
+        let latency = Latency::of(&state.recent);
+        let count = state.recent.len() as f64;
+        state.recent.reset();
+        let errors: u64 = state.errors.values().sum();
+        format!(
+            "{:>4.0} s  {:>7.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  errors {errors}",
+            passed.as_secs_f64(),
+            count / since_last.as_secs_f64(),
+            latency.p50,
+            latency.p99
+        )
+    }
+
+    /// Everything that counted.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let state = self.lock();
+        let last = state.last.unwrap_or(self.from);
+        Totals {
+            done: state.done,
+            seconds: last.duration_since(self.from).as_secs_f64(),
+            latency: Latency::of(&state.whole),
+            errors: state.errors.clone(),
+        }
+    }
+}
+
+impl Latency {
+    fn of(histogram: &Histogram<u64>) -> Self {
+        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
+        Self {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: histogram.max() as f64 / 1000.0,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What is played. Each scenario raises its own stage and ends with a summary.
+
+pub mod kill;
+pub mod rush;
+pub mod steady;
+
+use crate::Outcome;
+use crate::pace::Rate;
+use crate::report::Summary;
+use crate::stage::Setup;
+
+/// Short versions of all, each told as soon as it ends.
+///
+/// # Errors
+/// When one cannot be played to its end.
+pub async fn all(setup: &Setup, seed: u64, mut tell: impl FnMut(Summary)) -> Outcome<()> {
+    let steady = steady::Options {
+        seconds: 8,
+        ..steady::Options::default()
+    };
+    let over_sockets = steady::run(setup, &steady, seed).await?;
+    let half = over_sockets.per_second / 2.0;
+    tell(over_sockets);
+    let calm = steady::Options {
+        rate: Rate::PerSecond(half.max(1.0)),
+        ..steady.clone()
+    };
+    tell(steady::run(setup, &calm, seed).await?);
+    let over_rest = steady::Options {
+        rest: true,
+        ..steady
+    };
+    tell(steady::run(setup, &over_rest, seed).await?);
+    tell(rush::run(setup, &rush::Options::default()).await?);
+    tell(
+        kill::run(setup, &kill::Options::default(), seed)
+            .await?
+            .summary,
+    );
+    Ok(())
+}
