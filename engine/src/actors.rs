@@ -10,7 +10,7 @@ use schema::ids::{CalendarId, TxId};
 use tokio::sync::oneshot;
 
 use crate::directory::Cell;
-use crate::registry::Registry;
+use crate::registry::{Place, Registry};
 use crate::scheduling::reservation::{Answer, Ask, Reservations};
 
 /// Asks a calendar for time. The answer may come later; a dropped answer means that the actor is
@@ -21,6 +21,8 @@ pub(crate) struct Reserve {
     pub cell: Arc<Cell>,
     pub ask: Ask,
     pub answer: oneshot::Sender<Answer>,
+    /// Given back as soon as the actor has the message.
+    pub place: Place,
 }
 
 /// The change is over, in whatever way: answers those who waited for it.
@@ -116,6 +118,7 @@ impl Handler<Reserve> for CalendarActor {
     type Result = ();
 
     fn handle(&mut self, message: Reserve, _: &mut Self::Context) {
+        drop(message.place);
         self.last_used = Instant::now();
         self.desk.reserve(message.ask, message.answer);
     }
@@ -165,6 +168,7 @@ impl Handler<Reserve> for PatientShard {
     type Result = ();
 
     fn handle(&mut self, message: Reserve, _: &mut Self::Context) {
+        drop(message.place);
         let desk = self
             .desks
             .entry(message.cell.id)
