@@ -12,7 +12,7 @@ use schema::models::claim::Claim;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use crate::actors::{Reserve, Settle};
+use crate::actors::Settle;
 use crate::command::{Done, Reply, Request};
 use crate::commit_queue::{Outcome, Pending};
 use crate::directory::Cell;
@@ -223,14 +223,8 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
         let mut asked = 0;
         let answer = loop {
             let (answer, heard) = oneshot::channel();
-            let message = Reserve {
-                cell: Arc::clone(cell),
-                ask: ask.clone(),
-                answer,
-                place: parts.registry.place(),
-            };
             asked += 1;
-            match parts.registry.reserve(message) {
+            match parts.registry.reserve(cell, ask.clone(), answer) {
                 Ok(()) => {}
                 Err(Undelivered::Full) => return Err(Failure::Busy),
                 Err(Undelivered::Gone) if asked < ASKS => continue,

@@ -3,4 +3,11 @@
 
 mod booking;
 mod elsewhere;
+mod feed;
+mod in_doubt;
+mod overload;
+mod proxy;
+mod rules;
+mod session;
 mod support;
+mod waiting;
