@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -85,7 +85,8 @@ struct Play {
     acknowledged: AtomicU64,
     /// Counts of acknowledged commands at which the server is killed.
     kill_at: Vec<u64>,
-    kill: Notify,
+    /// One permit for each kill that is due.
+    due: Semaphore,
     unanswered: AtomicU64,
     replayed: AtomicU64,
 }
@@ -112,7 +113,7 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Played>
         ledger: Ledger::default(),
         acknowledged: AtomicU64::new(0),
         kill_at: moments(options.kills.clamp(1, bookings / 4), bookings, seed),
-        kill: Notify::new(),
+        due: Semaphore::new(0),
         unanswered: AtomicU64::new(0),
         replayed: AtomicU64::new(0),
     });
@@ -139,7 +140,18 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Played>
     let mut killed_at = Vec::new();
     let mut ready_after = Duration::ZERO;
     for _ in &play.kill_at {
-        play.kill.notified().await;
+        loop {
+            tokio::select! {
+                biased;
+                due = play.due.acquire() => {
+                    due?.forget();
+                    break;
+                }
+                done = working.join_next() => {
+                    done.ok_or("nobody was left when the server was to be killed")???;
+                }
+            }
+        }
         killed_at.push(play.acknowledged.load(Ordering::Acquire));
         stage.kill().await?;
         ready_after = ready_after.max(stage.restart().await?);
@@ -223,7 +235,7 @@ impl Worker {
     fn acknowledged(&self) {
         let count = self.play.acknowledged.fetch_add(1, Ordering::AcqRel) + 1;
         if self.play.kill_at.contains(&count) {
-            self.play.kill.notify_one();
+            self.play.due.add_permits(1);
         }
     }
 
