@@ -59,6 +59,8 @@ impl Proxy {
                 let (server, rules) = (server.clone(), Arc::clone(&shared));
                 actix_rt::spawn(async move {
                     if let Ok(server) = TcpStream::connect(server).await {
+                        // Or else each small message waits for the one before to be acknowledged.
+                        let _ = (client.set_nodelay(true), server.set_nodelay(true));
                         let _ = Session::new(client, server, rules).run().await;
                     }
                 });

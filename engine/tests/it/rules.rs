@@ -1,6 +1,7 @@
 //! What the rules refuse, and rules that change under a decision.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
@@ -9,6 +10,7 @@ use engine::clock::Clock;
 use engine::command::{Book, Command, Request};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Override;
+use engine::settings::Settings;
 use schema::connection::{Role, connect};
 use schema::ids::{OperatoryId, ProviderId, TreatmentId};
 use schema::test_db::TestDb;
@@ -51,7 +53,15 @@ async fn a_decision_by_rules_that_have_changed_is_made_again() {
         ),
     ];
     for (of, tell) in changes {
-        let world = World::new(SIZE).await;
+        // Nobody tells the engine: its commit finds out.
+        let world = World::with(
+            SIZE,
+            Settings {
+                poll_every: Duration::from_secs(3600),
+                ..settings()
+            },
+        )
+        .await;
         let mut watch = world.owner().await;
         world.load_everything().await;
         let start = world.at(1, 9, 0);
