@@ -10,6 +10,7 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::{App as WebApp, HttpServer, rt, web};
 use engine::Engine;
 use engine::clock::Clock;
+use engine::settings::Settings;
 use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
@@ -42,7 +43,10 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     // The likeliest mistake of a deployment: say it before anything is started.
     config.jwt_secret()?;
     metrics::start();
-    let settings = engine::settings::Settings::default();
+    let settings = Settings {
+        readers: config.engine_pool_size,
+        ..Settings::default()
+    };
     let engine = Engine::start(config.database_url()?, settings, Clock::system()).await?;
     let app = web::Data::new(App::new(config, engine)?);
     let shared = app.clone();

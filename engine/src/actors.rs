@@ -21,6 +21,7 @@ pub(crate) struct Reserve {
     pub cell: Arc<Cell>,
     pub ask: Ask,
     pub answer: oneshot::Sender<Answer>,
+    /// Given back as soon as the actor has the message.
     pub place: Place,
 }
 

@@ -32,7 +32,8 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub change: Change,
-    pub cells: Vec<Arc<Cell>>,
+    /// Each calendar with the version that was decided on.
+    pub cells: Vec<(Arc<Cell>, i64)>,
     pub outcome: oneshot::Sender<Outcome>,
     pub queued: Instant,
 }

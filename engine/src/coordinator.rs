@@ -12,7 +12,7 @@ use schema::models::claim::Claim;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use crate::actors::{Reserve, Settle};
+use crate::actors::Settle;
 use crate::command::{Done, Reply, Request};
 use crate::commit_queue::{Outcome, Pending};
 use crate::directory::Cell;
@@ -42,11 +42,25 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
             return replay(key, answer, &fingerprint);
         }
     }
+    let outcome = decide(parts, &request, key.as_ref()).await;
+    if let (Some(key), Err(Refusal::Rejected(_))) = (&key, &outcome) {
+        // What is in the way may be this very command: sent before, its answer lost, and
+        // committed since the first look.
+        let mut connection = parts.connection().await?;
+        if let Some((answer, fingerprint)) = idempotency::find(&mut connection, key).await? {
+            return replay(key, answer, &fingerprint);
+        }
+    }
+    outcome
+}
+
+/// Plans, reserves and commits, again on something newer where that is needed.
+async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<Reply, Refusal> {
     let deadline = Instant::now() + parts.settings.reserve_deadline;
     let mut avoid = BTreeSet::new();
     let mut tries = 0;
     while tries < TRIES {
-        let plan = plan(parts, &request, key.as_ref(), &avoid).await?;
+        let plan = plan(parts, request, key, &avoid).await?;
         if plan.change.ops.is_empty() {
             return Ok(nothing_to_do(&plan));
         }
@@ -79,7 +93,7 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
                 answer,
                 fingerprint,
             } => {
-                return match &key {
+                return match key {
                     Some(key) => replay(key, answer, &fingerprint),
                     None => Err(Failure::Internal.into()),
                 };
@@ -161,19 +175,20 @@ fn taken(plan: &Plan, calendar: CalendarId, claim: &Claim) -> Rejection {
 struct Reserved {
     registry: Arc<Registry>,
     change: TxId,
-    cells: Vec<Arc<Cell>>,
+    /// Each calendar with the version that was decided on.
+    cells: Vec<(Arc<Cell>, i64)>,
 }
 
 impl Reserved {
     /// The writer settles from now on.
-    fn hand_over(mut self) -> Vec<Arc<Cell>> {
+    fn hand_over(mut self) -> Vec<(Arc<Cell>, i64)> {
         std::mem::take(&mut self.cells)
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        for cell in &self.cells {
+        for (cell, _) in &self.cells {
             self.registry.settle(
                 cell,
                 Settle {
@@ -204,18 +219,12 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
             return Err(Failure::Internal);
         };
         // Before asking: giving up takes the question back too.
-        reserved.cells.push(Arc::clone(cell));
+        reserved.cells.push((Arc::clone(cell), 0));
         let mut asked = 0;
         let answer = loop {
             let (answer, heard) = oneshot::channel();
-            let message = Reserve {
-                cell: Arc::clone(cell),
-                ask: ask.clone(),
-                answer,
-                place: parts.registry.place(),
-            };
             asked += 1;
-            match parts.registry.reserve(message) {
+            match parts.registry.reserve(cell, ask.clone(), answer) {
                 Ok(()) => {}
                 Err(Undelivered::Full) => return Err(Failure::Busy),
                 Err(Undelivered::Gone) if asked < ASKS => continue,
@@ -229,7 +238,11 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
             }
         };
         match answer {
-            Answer::Granted => {}
+            Answer::Granted { version } => {
+                if let Some((_, decided)) = reserved.cells.last_mut() {
+                    *decided = version;
+                }
+            }
             Answer::Taken(claim) => return Ok(Reservation::Taken(*id, claim)),
             Answer::Gone(_) => return Ok(Reservation::Gone(*id)),
         }

@@ -2,6 +2,7 @@
 //! it. Reads never wait for writes: they take the timeline that is published now.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub struct Cell {
     /// `None` for operatories and patients, which tenants share.
     pub tenant: Option<TenantId>,
     published: ArcSwap<Timeline>,
+    /// The last version that was heard of from elsewhere: its claims were not reserved here.
+    elsewhere: AtomicI64,
     /// Held while an event is applied, so that followers hear events in order and nobody can
     /// begin to follow between an event and its publication.
     followers: Mutex<Followers>,
@@ -55,6 +58,15 @@ pub enum Applied {
     Gap,
 }
 
+/// Who committed an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A writer of this process: no overlap with what is reserved here.
+    Here,
+    /// Another process, or nobody knows.
+    Elsewhere,
+}
+
 /// Following ends when this is dropped.
 pub struct Following {
     cell: Arc<Cell>,
@@ -80,6 +92,7 @@ impl Cell {
             kind: loaded.kind,
             tenant: loaded.tenant,
             published: ArcSwap::from_pointee(Timeline::new(loaded.version, loaded.claims)),
+            elsewhere: AtomicI64::new(0),
             followers: Mutex::default(),
             used: Mutex::new(Instant::now()),
         }
@@ -95,6 +108,16 @@ impl Cell {
     #[must_use]
     pub fn version(&self) -> i64 {
         self.published.load().version()
+    }
+
+    /// The version that a commit must find, for a change that was decided at version `decided`;
+    /// `None` when something from elsewhere has come since: it may lie where the change does, and
+    /// must be decided on.
+    #[must_use]
+    pub fn fence(&self, decided: i64) -> Option<i64> {
+        // In this order: what comes in between is not in the version, and the commit finds out.
+        let version = self.published.load().version();
+        (self.elsewhere.load(Ordering::SeqCst) <= decided).then_some(version)
     }
 
     fn lock(&self) -> MutexGuard<'_, Followers> {
@@ -115,7 +138,7 @@ impl Cell {
     }
 
     /// Applies and publishes the next event and tells the followers.
-    pub fn apply(&self, event: Event) -> Applied {
+    pub fn apply(&self, event: Event, origin: Origin) -> Applied {
         let followers = self.lock();
         let current = self.published.load();
         if event.version <= current.version() {
@@ -123,6 +146,10 @@ impl Cell {
         }
         if event.version > current.version() + 1 {
             return Applied::Gap;
+        }
+        if origin == Origin::Elsewhere {
+            // Before the state is published: see `fence`.
+            self.elsewhere.store(event.version, Ordering::SeqCst);
         }
         self.published.store(Arc::new(current.after(&event.ops)));
         if !followers.by_number.is_empty() {
@@ -284,7 +311,7 @@ impl Directory {
                 return Ok(cell.version());
             }
             for event in events {
-                cell.apply(event);
+                cell.apply(event, Origin::Elsewhere);
             }
             // A log that does not continue from here cannot be caught up with.
             if cell.version() == from {
@@ -296,10 +323,10 @@ impl Directory {
 
     /// Applies an event that this process has committed or another one told of. A calendar that is
     /// not loaded needs nothing: it will be read with the event in it.
-    pub fn apply(&self, event: Event) -> Applied {
+    pub fn apply(&self, event: Event, origin: Origin) -> Applied {
         let id = event.calendar;
         match self.loaded(id) {
-            Some(cell) => cell.apply(event),
+            Some(cell) => cell.apply(event, origin),
             None => Applied::Before,
         }
     }

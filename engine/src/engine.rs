@@ -342,6 +342,12 @@ impl Engine {
         Ok(availability::search(book, search, now, &is_free)?)
     }
 
+    /// How many changes are reserved and wait for a writer.
+    #[must_use]
+    pub fn waiting_to_commit(&self) -> usize {
+        self.0.parts.queue.len()
+    }
+
     /// Publishes how full the queues are.
     pub fn observe(&self) {
         let parts = &self.0.parts;

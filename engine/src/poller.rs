@@ -12,7 +12,7 @@ use schema::tenancy::unavailable;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::directory::{Applied, Directory};
+use crate::directory::{Applied, Directory, Origin};
 use crate::rules_cache::RulesCache;
 
 pub(crate) struct Poller {
@@ -66,7 +66,7 @@ impl Poller {
         let news = log::news(connection, since, self.node).await?;
         for event in news.events {
             let calendar = event.calendar;
-            if self.directory.apply(event) == Applied::Gap {
+            if self.directory.apply(event, Origin::Elsewhere) == Applied::Gap {
                 self.directory.catch_up(calendar).await?;
             }
         }

@@ -10,9 +10,11 @@ use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient};
 use dashmap::DashMap;
 use schema::calendars::Kind;
 use schema::ids::CalendarId;
+use tokio::sync::oneshot;
 
 use crate::actors::{Break, CalendarActor, PatientShard, Reserve, Settle};
 use crate::directory::Cell;
+use crate::scheduling::reservation::{Answer, Ask};
 
 /// Why an actor did not take a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +25,20 @@ pub(crate) enum Undelivered {
     Gone,
 }
 
-/// Counts a message for as long as it is in a mailbox.
+/// A message's place in a mailbox, until the actor gets to it or dies with it. Counted here:
+/// actix lets every clone of an address send one message past the mailbox's bound.
 pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// One of at most `max`.
+    fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let one_more = |count| (count < max).then_some(count + 1);
+        taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
+        Some(Self(Arc::clone(taken)))
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -32,11 +46,19 @@ impl Drop for Place {
     }
 }
 
+/// A running shard of patients.
+struct Shard {
+    actor: Addr<PatientShard>,
+    places: Arc<AtomicUsize>,
+}
+
 /// Where a calendar's messages go.
 #[derive(Clone)]
 struct Route {
     reserve: Recipient<Reserve>,
     settle: Recipient<Settle>,
+    /// How many places of the mailbox are taken.
+    places: Arc<AtomicUsize>,
     /// Of a calendar with an actor of its own.
     actor: Option<Addr<CalendarActor>>,
 }
@@ -44,13 +66,11 @@ struct Route {
 /// The actors of this process.
 pub(crate) struct Registry {
     routes: DashMap<CalendarId, Route>,
-    shards: Vec<std::sync::Mutex<Option<Addr<PatientShard>>>>,
+    shards: Vec<std::sync::Mutex<Option<Shard>>>,
     arbiters: Vec<ArbiterHandle>,
     hasher: RandomState,
     mailbox_max: usize,
     idle_after: Duration,
-    /// Questions that wait in mailboxes.
-    unanswered: Arc<AtomicUsize>,
 }
 
 impl Registry {
@@ -69,7 +89,6 @@ impl Registry {
             hasher: RandomState::new(),
             mailbox_max,
             idle_after,
-            unanswered: Arc::default(),
         }
     }
 
@@ -84,22 +103,38 @@ impl Registry {
 
     /// How many questions wait in the actors' mailboxes.
     pub(crate) fn unanswered(&self) -> usize {
-        self.unanswered.load(Ordering::Relaxed)
+        let own = self
+            .routes
+            .iter()
+            .map(|route| route.places.load(Ordering::Relaxed));
+        let shards = self.shards.iter().filter_map(|slot| {
+            let slot = slot
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            slot.as_ref()
+                .map(|shard| shard.places.load(Ordering::Relaxed))
+        });
+        own.sum::<usize>() + shards.sum::<usize>()
     }
 
-    /// A place in a mailbox, given back when the message is taken out or dropped.
-    pub(crate) fn place(&self) -> Place {
-        self.unanswered.fetch_add(1, Ordering::Relaxed);
-        Place(Arc::clone(&self.unanswered))
-    }
-
-    /// Hands `message` to its calendar's actor.
+    /// Asks the calendar's actor for time.
     ///
     /// # Errors
-    /// [`Undelivered`]; the message is gone then.
-    pub(crate) fn reserve(self: &Arc<Self>, message: Reserve) -> Result<(), Undelivered> {
-        let route = self.route(&message.cell);
-        // `try_send` keeps the mailbox's bound; `send` and `do_send` go past it.
+    /// [`Undelivered`]; `answer` is dropped then.
+    pub(crate) fn reserve(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        ask: Ask,
+        answer: oneshot::Sender<Answer>,
+    ) -> Result<(), Undelivered> {
+        let route = self.route(cell);
+        let place = Place::take(&route.places, self.mailbox_max).ok_or(Undelivered::Full)?;
+        let message = Reserve {
+            cell: Arc::clone(cell),
+            ask,
+            answer,
+            place,
+        };
         route
             .reserve
             .try_send(message)
@@ -114,7 +149,7 @@ impl Registry {
     pub(crate) fn settle(&self, cell: &Cell, message: Settle) {
         if cell.kind == Kind::Patient {
             if let Some(shard) = self.shard(cell.id).as_ref() {
-                shard.do_send(message);
+                shard.actor.do_send(message);
             }
         } else if let Some(route) = self.routes.get(&cell.id) {
             route.settle.do_send(message);
@@ -161,31 +196,34 @@ impl Registry {
         Route {
             reserve: actor.clone().recipient(),
             settle: actor.clone().recipient(),
+            places: Arc::default(),
             actor: Some(actor),
         }
     }
 
     fn patient_route(&self, id: CalendarId) -> Route {
         let mut slot = self.shard(id);
-        let shard = match slot.as_ref() {
-            Some(shard) if shard.connected() => shard.clone(),
+        let shard = match slot.take() {
+            Some(shard) if shard.actor.connected() => slot.insert(shard),
             _ => {
                 let mailbox_max = self.mailbox_max;
                 let arbiter = self.arbiter(id);
-                let started = PatientShard::start_in_arbiter(arbiter, move |_| {
+                let actor = PatientShard::start_in_arbiter(arbiter, move |_| {
                     PatientShard::new(mailbox_max)
                 });
-                slot.insert(started).clone()
+                let places = Arc::default();
+                slot.insert(Shard { actor, places })
             }
         };
         Route {
-            reserve: shard.clone().recipient(),
-            settle: shard.recipient(),
+            reserve: shard.actor.clone().recipient(),
+            settle: shard.actor.clone().recipient(),
+            places: Arc::clone(&shard.places),
             actor: None,
         }
     }
 
-    fn shard(&self, id: CalendarId) -> std::sync::MutexGuard<'_, Option<Addr<PatientShard>>> {
+    fn shard(&self, id: CalendarId) -> std::sync::MutexGuard<'_, Option<Shard>> {
         let place = self.hasher.hash_one(id) as usize % self.shards.len();
         self.shards[place]
             .lock()

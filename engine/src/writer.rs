@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::actors::Settle;
 use crate::commit_queue::{CommitQueue, Outcome, Pending};
-use crate::directory::{Applied, Directory};
+use crate::directory::{Applied, Directory, Origin};
 use crate::registry::Registry;
 
 /// How long a batch that certainly was not committed is tried again while the database is away.
@@ -75,12 +75,7 @@ impl Writer {
         let changes: Vec<Change> = batch.iter().map(|pending| pending.change.clone()).collect();
         let until = Instant::now() + RETRY_FOR;
         loop {
-            // What the deciders have applied: nobody else commits on these calendars meanwhile.
-            let fence: HashMap<CalendarId, i64> = batch
-                .iter()
-                .flat_map(|pending| &pending.cells)
-                .map(|cell| (cell.id, cell.version()))
-                .collect();
+            let fence = fence(batch);
             let node = self.node;
             let error = match self.connected().await {
                 Ok(connection) => {
@@ -187,7 +182,7 @@ impl Writer {
                 at,
                 ops,
             };
-            if self.directory.apply(event) == Applied::Gap {
+            if self.directory.apply(event, Origin::Here) == Applied::Gap {
                 // Cannot be while the fence holds; the next decision would be found stale and
                 // catch up from the log.
                 tracing::error!(%calendar, version, "committed past a gap");
@@ -211,7 +206,7 @@ impl Writer {
     /// Frees the reservations, then tells the command. It may have stopped listening; the
     /// reservations must go all the same.
     fn settle(&self, pending: Pending, outcome: Outcome) {
-        for cell in &pending.cells {
+        for (cell, _) in &pending.cells {
             self.registry.settle(
                 cell,
                 Settle {
@@ -223,6 +218,21 @@ impl Writer {
         let _ = pending.outcome.send(outcome);
     }
 }
+
+/// The versions that the batch's decisions hold for: no other writer of this process commits on
+/// these calendars meanwhile, and what this process committed before does not overlap them.
+fn fence(batch: &[Pending]) -> HashMap<CalendarId, i64> {
+    let mut fence = HashMap::new();
+    for (cell, decided) in batch.iter().flat_map(|pending| &pending.cells) {
+        let version = cell.fence(*decided).unwrap_or(OVERTAKEN);
+        let known = fence.entry(cell.id).or_insert(version);
+        *known = version.min(*known);
+    }
+    fence
+}
+
+/// No calendar's version: what was decided on something that has been overtaken is stale.
+const OVERTAKEN: i64 = -1;
 
 /// Why a batch is not committed.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use clap::Args;
 use engine::Engine;
 use engine::clock::Clock;
 use engine::command::{BusyTime, Command, Done, Import, Request};
-use engine::ics::{self, Busy, Imported};
+use engine::ics::{self, Busy, Imported, SkipReason};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::zone::Zone;
 use engine::settings::Settings;
@@ -62,6 +62,15 @@ async fn import(engine: &Engine, arguments: &Arguments, text: &str) -> Outcome<(
     let window = Span::new(now.plus(-DAYS_BACK * DAY), now.plus(DAYS_AHEAD * DAY))
         .ok_or("the clock is out of range")?;
     let file = ics::read(text, zone, window);
+    let unusable = |skipped: &&ics::Skipped| {
+        matches!(
+            skipped.reason,
+            SkipReason::NotACalendar | SkipReason::TooLong { .. }
+        )
+    };
+    if let Some(skipped) = file.skipped.iter().find(unusable) {
+        return Err(skipped.reason.to_string().into());
+    }
     let source = arguments.source.clone().unwrap_or_else(|| {
         arguments
             .file

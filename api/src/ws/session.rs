@@ -1,6 +1,8 @@
 //! One connection: who it is, what it follows, and the commands that it gives.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod following;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,10 +14,10 @@ use schema::ids::{CalendarId, TenantId};
 use uuid::Uuid;
 
 use super::close::Close;
-use super::frames::{self, Connect, Frame, Subscribe};
+use super::frames::{self, Connect, Frame};
 use super::outbox::{Next, Outbox};
 use super::replies::{self, Plain, Reply};
-use super::subscribe::{Followed, follow};
+use super::subscribe::Followed;
 use crate::actions;
 use crate::app::App;
 use crate::auth::permissions::Permission;
@@ -23,7 +25,6 @@ use crate::auth::principal::{Member, Principal, authenticate, member_of};
 use crate::problem::Problem;
 use crate::rest::availability;
 use crate::wire::appointment::AppointmentView;
-use crate::wire::time;
 
 /// No `connect` within this long ends the session.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -37,16 +38,14 @@ const TOKEN_GRACE: Duration = Duration::from_secs(25);
 const MARK_EVERY: Duration = Duration::from_secs(10);
 /// A queue over its bound that does not run empty within this long ends the session.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+/// How often the rights of a session that follows something are looked at again.
+const RECHECK_EVERY: Duration = Duration::from_secs(30);
 /// How often the above are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// Frames that could not be read before the session ends.
 const BAD_FRAMES_MAX: u32 = 20;
 /// Commands of one session that run at the same time.
 const COMMANDS_MAX: usize = 64;
-/// Calendars that one session follows.
-const CALENDARS_MAX: usize = 200;
-/// The longest range of a snapshot, in days.
-const RANGE_DAYS_MAX: i64 = 400;
 
 /// Starts a session on an opened socket.
 pub(super) fn start(
@@ -87,7 +86,7 @@ async fn write(mut socket: actix_ws::Session, outbox: Arc<Outbox>, session: Addr
             Next::Text(text) => socket.text(text).await,
             Next::Ping => socket.ping(b"").await,
             Next::Drained(calendars) => {
-                session.do_send(StartAgain(calendars));
+                session.do_send(following::StartAgain(calendars));
                 Ok(())
             }
             Next::Close(close) => {
@@ -106,11 +105,6 @@ async fn write(mut socket: actix_ws::Session, outbox: Arc<Outbox>, session: Addr
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Ended;
-
-/// Deltas of these calendars were dropped; now there is room for their state.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct StartAgain(BTreeSet<CalendarId>);
 
 struct Session {
     id: Uuid,
@@ -137,6 +131,7 @@ impl Actor for Session {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.run_interval(TICK, |session, _| session.tick());
+        context.run_interval(RECHECK_EVERY, |session, context| session.recheck(context));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -150,19 +145,6 @@ impl Handler<Ended> for Session {
 
     fn handle(&mut self, _: Ended, context: &mut Self::Context) {
         context.stop();
-    }
-}
-
-impl Handler<StartAgain> for Session {
-    type Result = ();
-
-    fn handle(&mut self, StartAgain(calendars): StartAgain, context: &mut Self::Context) {
-        for calendar in calendars {
-            if let Some(followed) = self.followed.remove(&calendar) {
-                let Followed { member, range, .. } = followed;
-                self.follow(context, member, calendar, range, None, None);
-            }
-        }
     }
 }
 
@@ -357,17 +339,22 @@ impl Session {
     fn refresh(&mut self, context: &mut Context<Self>, id: u64, token: String) {
         let app = self.app.clone();
         let checking = async move { authenticate(&app, &token).await };
-        context.spawn(checking.into_actor(self).map(move |outcome, session, _| {
-            let known = session.principal.as_ref().map(Principal::user);
-            match outcome {
-                Ok(principal) if Some(principal.user()) == known => {
-                    session.connected(id, &principal);
-                    session.principal = Some(principal);
-                }
-                Ok(_) => session.refused(id, &Problem::forbidden("Somebody else's token.")),
-                Err(problem) => session.refused(id, &problem),
-            }
-        }));
+        context.spawn(
+            checking
+                .into_actor(self)
+                .map(move |outcome, session, context| {
+                    let known = session.principal.as_ref().map(Principal::user);
+                    match outcome {
+                        Ok(principal) if Some(principal.user()) == known => {
+                            session.connected(id, &principal);
+                            session.principal = Some(principal);
+                            session.recheck(context);
+                        }
+                        Ok(_) => session.refused(id, &Problem::forbidden("Somebody else's token.")),
+                        Err(problem) => session.refused(id, &problem),
+                    }
+                }),
+        );
     }
 
     /// The speaker as a member, with rights as they are now.
@@ -391,78 +378,6 @@ impl Session {
                 tenant,
             )
         }
-    }
-
-    fn subscribe(&mut self, context: &mut Context<Self>, id: u64, frame: Subscribe) {
-        let range = match time::range(&frame.range.from, &frame.range.to, RANGE_DAYS_MAX) {
-            Ok(range) => range,
-            Err(problem) => return self.bad(Some(id), &problem),
-        };
-        if self.followed.len() >= CALENDARS_MAX && !self.followed.contains_key(&frame.calendar) {
-            let problem =
-                Problem::invalid("calendar", format!("at most {CALENDARS_MAX} at a time"));
-            return self.outbox.answer(replies::error(Some(id), &problem));
-        }
-        let member = self.member(frame.tenant);
-        let Subscribe {
-            calendar, since, ..
-        } = frame;
-        self.asked.insert(calendar, id);
-        context.spawn(
-            member
-                .into_actor(self)
-                .map(move |member, session, context| {
-                    if session.asked.get(&calendar) != Some(&id) {
-                        return;
-                    }
-                    match member {
-                        Ok(member) => {
-                            // What was followed before ends first: its deltas are not the new one's.
-                            session.followed.remove(&calendar);
-                            session.outbox.forget(calendar);
-                            session.follow(context, member, calendar, range, since, Some(id));
-                        }
-                        Err(problem) => session.outbox.answer(replies::error(Some(id), &problem)),
-                    }
-                }),
-        );
-    }
-
-    fn follow(
-        &mut self,
-        context: &mut Context<Self>,
-        member: Member,
-        calendar: CalendarId,
-        range: schema::span::Span,
-        since: Option<frames::Position>,
-        id: Option<u64>,
-    ) {
-        let (app, outbox) = (self.app.clone(), Arc::clone(&self.outbox));
-        let reading = Arc::clone(&self.reading);
-        let asked = self.asked.get(&calendar).copied();
-        let following = async move {
-            let _turn = reading.lock().await;
-            follow(app, outbox, member, calendar, range, since, id).await
-        };
-        context.spawn(
-            following
-                .into_actor(self)
-                .map(move |outcome, session, _| match outcome {
-                    Ok(followed) if session.asked.get(&calendar).copied() == asked => {
-                        session.followed.insert(calendar, followed);
-                    }
-                    Ok(_) => {}
-                    Err(problem) => match id {
-                        Some(_) => session.outbox.answer(replies::error(id, &problem)),
-                        None => {
-                            let reason = problem.code.as_str();
-                            session
-                                .outbox
-                                .answer(Plain::Reset { calendar, reason }.text());
-                        }
-                    },
-                }),
-        );
     }
 
     /// Runs a command as a member and answers it; the session goes on meanwhile.

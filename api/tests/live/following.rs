@@ -204,3 +204,33 @@ async fn another_practice_sees_busy_in_the_shared_operatory_and_nothing_else() {
     assert_eq!(theirs.ask(not_a_member).await["code"], "forbidden");
     world.end().await;
 }
+
+#[actix_web::test]
+async fn an_ended_membership_ends_the_feed() {
+    use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+    let world = World::new().await;
+    let calendar = world.practice.dentists[0].1;
+    let mut socket = world.socket().await;
+    assert_eq!(
+        socket.ask(subscribe(&world, calendar)).await["type"],
+        "snapshot"
+    );
+    let mut owner = AsyncPgConnection::establish(&world.db.url).await.unwrap();
+    owner
+        .batch_execute("UPDATE memberships SET status = 'ended'")
+        .await
+        .unwrap();
+    let refresh = json!({ "type": "refresh", "token": world.token() });
+    assert_eq!(socket.ask(refresh).await["type"], "connected");
+    let reset = socket.next_of("reset").await;
+    assert_eq!(
+        (&reset["calendar"], &reset["reason"]),
+        (&json!(calendar), &json!("forbidden"))
+    );
+    let body = world.booking(0, 0, world.at(1, 9, 0));
+    let refused = socket
+        .ask(json!({ "type": "book", "appointment": body }))
+        .await;
+    assert_eq!(refused["code"], "forbidden");
+    world.end().await;
+}

@@ -1,6 +1,6 @@
 //! `denticloud import-ics` as its user runs it, beside a running server.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -23,8 +23,8 @@ fn file(events: &[String]) -> String {
     format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\n{events}END:VCALENDAR\r\n")
 }
 
-/// Runs the program; answers what it prints.
-fn import(world: &World, text: &str) -> String {
+/// Runs the program.
+fn run(world: &World, text: &str) -> Output {
     let folder = std::env::temp_dir().join(format!("ics-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("holiday plans.ics");
@@ -40,6 +40,12 @@ fn import(world: &World, text: &str) -> String {
         .output()
         .unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
+    output
+}
+
+/// What the program prints when it succeeds.
+fn import(world: &World, text: &str) -> String {
+    let output = run(world, text);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -98,5 +104,7 @@ async fn imported_times_are_taken_live_and_importing_again_changes_nothing() {
         .post("/appointments", &world.booking(1, 0, world.at(1, 9, 30)))
         .await
         .expect(201);
+    let other = run(&world, "not a calendar");
+    assert_eq!(other.status.code(), Some(1), "{other:?}");
     world.end().await;
 }

@@ -59,6 +59,7 @@ impl World {
             workers: 2,
             app_pool_size: 8,
             shutdown_seconds: 1,
+            membership_cache_ms: 0,
             ..Config::default()
         };
         let running = server::start(config).await.unwrap();

@@ -1,5 +1,6 @@
 //! Short versions of the load tests: the real program as a process of its own, killed and started
 //! again, and everybody at one slot. The long ones are `make load`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
 

@@ -41,7 +41,7 @@ pub(super) async fn plan(planner: &Planner<'_>, import: &Import) -> Result<Plan,
         // What lies outside the window was not asked for this time, and stays.
         let moved = wanted.get(id).is_some_and(|now| now != span);
         let gone = import.complete && !wanted.contains_key(id);
-        if span.overlaps(import.window) && (moved || gone) {
+        if moved || (gone && span.overlaps(import.window)) {
             ops.push(Op::Del {
                 id: *id,
                 span: *span,

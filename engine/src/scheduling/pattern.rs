@@ -9,18 +9,26 @@ use schema::span::{Minute, Span};
 /// The longest visit, in minutes.
 pub const LONGEST_VISIT: i64 = 24 * 60;
 
-/// Whether the segments make sense for a visit of `duration` minutes.
+/// Whether the segments make sense for a visit of `duration` minutes. Somebody must lead it: their
+/// calendar is what a change of the practice's rules locks.
 #[must_use]
 pub fn is_valid(segments: &[Segment], duration: i64) -> bool {
     (1..=LONGEST_VISIT).contains(&duration)
-        && !segments.is_empty()
+        && segments
+            .iter()
+            .any(|part| matches!(part.role, Role::Dentist | Role::Hygienist))
         && segments.iter().all(|segment| {
             segment.role != Role::Patient
                 && 0 <= segment.from
                 && segment.from < segment.to
                 && segment.to <= duration
-                && (0..=LONGEST_VISIT).contains(&segment.buffer_before)
-                && (0..=LONGEST_VISIT).contains(&segment.buffer_after)
+                && segment.buffer_before >= 0
+                && segment.buffer_after >= 0
+                // With its buffers it is one claim, and no claim is longer than a day.
+                && segment.buffer_before <= LONGEST_VISIT
+                && segment.buffer_after <= LONGEST_VISIT
+                && segment.buffer_before + segment.to - segment.from + segment.buffer_after
+                    <= LONGEST_VISIT
         })
 }
 
@@ -142,6 +150,20 @@ mod tests {
         assert_eq!(
             claims(&buffers_meet, Minute(0)).values().flatten().count(),
             1
+        );
+    }
+
+    #[test]
+    fn a_pattern_has_a_lead_and_no_claim_longer_than_a_day() {
+        let dentist = |before, after| [segment(Role::Dentist, 0, 60, before, after)];
+        assert!(is_valid(&dentist(690, 690), 60));
+        assert!(!is_valid(&dentist(690, 691), 60));
+        assert!(!is_valid(&dentist(i64::MAX, 1), 60));
+        assert!(!is_valid(&dentist(-1, 0), 60));
+        assert!(!is_valid(&dentist(0, 0), 59), "it does not fit");
+        assert!(
+            !is_valid(&[segment(Role::Operatory, 0, 60, 0, 0)], 60),
+            "nobody leads"
         );
     }
 

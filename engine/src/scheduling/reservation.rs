@@ -50,8 +50,8 @@ impl Ask {
 /// What an [`Ask`] gets.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Reserved until the change is settled.
-    Granted,
+    /// Reserved until the change is settled; decided on the state of this version.
+    Granted { version: i64 },
     /// Something that is committed is in the way.
     Taken(Arc<Claim>),
     /// A claim that was to be freed is gone: the asker's view is old.
@@ -80,9 +80,9 @@ impl<W> Reservations<W> {
         let must_wait = self.must_wait(&ask, self.waiting.len());
         match Self::decide(settled, &ask) {
             // A committed claim refuses at once, unless somebody unsettled might free it.
-            Answer::Granted if !must_wait => {
+            answer @ Answer::Granted { .. } if !must_wait => {
                 self.unsettled.push(ask);
-                Some((waiter, Answer::Granted))
+                Some((waiter, answer))
             }
             answer @ (Answer::Taken(_) | Answer::Gone(_)) if !must_wait => Some((waiter, answer)),
             Answer::Taken(claim) if !self.may_be_freed(&claim) => {
@@ -111,7 +111,7 @@ impl<W> Reservations<W> {
                 break;
             };
             let answer = Self::decide(settled, &ask);
-            if matches!(answer, Answer::Granted) {
+            if matches!(answer, Answer::Granted { .. }) {
                 self.unsettled.push(ask);
             }
             answers.push((waiter, answer));
@@ -156,7 +156,12 @@ impl<W> Reservations<W> {
                 .overlapping(*span)
                 .find(|claim| !ask.frees.iter().any(|(id, _)| *id == claim.id))
         });
-        in_the_way.map_or(Answer::Granted, |claim| Answer::Taken(Arc::clone(claim)))
+        match in_the_way {
+            Some(claim) => Answer::Taken(Arc::clone(claim)),
+            None => Answer::Granted {
+                version: settled.version(),
+            },
+        }
     }
 }
 

@@ -192,11 +192,16 @@ impl RuleBook {
                 .any(|(id, version)| older(seen.clinics.get(id), version))
     }
 
-    /// Whether `provider` offers `treatment`: named for it, or of the role that leads it.
+    /// Whether `provider` offers `treatment`: named for it and with a part in it, or of the role
+    /// that leads it.
     #[must_use]
     pub fn offers(&self, provider: &Provider, treatment: &Treatment) -> bool {
         if !treatment.providers.is_empty() {
-            return treatment.providers.contains(&provider.id);
+            let takes_part = treatment
+                .pattern
+                .iter()
+                .any(|part| part.role == provider.role);
+            return takes_part && treatment.providers.contains(&provider.id);
         }
         treatment.lead_role() == provider.role
     }

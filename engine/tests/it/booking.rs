@@ -1,6 +1,6 @@
 //! The engine against a real Postgres: one winner, nothing lost, nobody refused for nothing.
 
-use super::support::World;
+use super::support::{World, code};
 use engine::command::{Command, Target};
 use engine::failure::Refusal;
 use engine::scheduling::rejection::Rejection;
@@ -13,13 +13,6 @@ const SIZE: Size = Size {
     operatories: 2,
     patients: 60,
 };
-
-fn code(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Rejected(rejection) => rejection.code(),
-        Refusal::Failed(failure) => failure.code(),
-    }
-}
 
 #[actix_rt::test]
 async fn fifty_want_one_time_and_one_gets_it() {

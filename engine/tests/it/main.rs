@@ -2,4 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod booking;
+mod elsewhere;
+mod feed;
+mod in_doubt;
+mod overload;
+mod proxy;
+mod rules;
+mod session;
 mod support;
+mod waiting;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{Days, NaiveTime};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use engine::Engine;
 use engine::clock::Clock;
 use engine::command::{Book, Command, Done, PatientRef, Reply, Request};
@@ -23,9 +24,13 @@ pub struct World {
 
 impl World {
     pub async fn new(size: Size) -> Self {
+        Self::with(size, settings()).await
+    }
+
+    pub async fn with(size: Size, settings: Settings) -> Self {
         let db = TestDb::new().await;
         let practice = Practice::seed(&db, size).await;
-        let engine = start(&db).await;
+        let engine = start(&db.url, settings).await;
         Self {
             engine,
             practice,
@@ -35,7 +40,25 @@ impl World {
 
     /// Another process, as far as this one can tell.
     pub async fn another_engine(&self) -> Engine {
-        start(&self.db).await
+        start(&self.db.url, settings()).await
+    }
+
+    /// The test's own session, which no policy binds.
+    pub async fn owner(&self) -> AsyncPgConnection {
+        AsyncPgConnection::establish(&self.db.url).await.unwrap()
+    }
+
+    /// Loads what bookings take, so that those to come need nothing more of the database before
+    /// their commit: what they do then is in the order in which they were asked.
+    pub async fn load_everything(&self) {
+        self.engine.rules(self.practice.tenant).await.unwrap();
+        let practice = &self.practice;
+        let dentists = practice.dentists.iter().map(|(_, calendar)| *calendar);
+        let chairs = practice.operatories.iter().map(|(_, calendar)| *calendar);
+        let patients = practice.patients.iter().map(|(_, calendar)| *calendar);
+        for id in dentists.chain(chairs).chain(patients) {
+            self.engine.calendar(id).await.unwrap();
+        }
     }
 
     /// A local time some days from today.
@@ -92,14 +115,25 @@ impl World {
     }
 }
 
-async fn start(db: &TestDb) -> Engine {
-    let settings = Settings {
+pub fn settings() -> Settings {
+    Settings {
         arbiters: 2,
         readers: 4,
         poll_every: Duration::from_millis(20),
+        // What a test holds up, it holds up for as long as it likes.
+        reserve_deadline: Duration::from_secs(120),
+        commit_deadline: Duration::from_secs(120),
         ..Settings::default()
-    };
-    Engine::start(&db.url, settings, Clock::system())
-        .await
-        .unwrap()
+    }
+}
+
+pub async fn start(url: &str, settings: Settings) -> Engine {
+    Engine::start(url, settings, Clock::system()).await.unwrap()
+}
+
+pub fn code(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Rejected(rejection) => rejection.code(),
+        Refusal::Failed(failure) => failure.code(),
+    }
 }

@@ -1,5 +1,7 @@
 //! One change in a commit: what it is judged by, and that it happens wholly or not at all.
 
+use std::slice::from_ref;
+
 use diesel_async::AsyncPgConnection;
 use schema::audit;
 use schema::commit::{CommitError, Verdict, commit};
@@ -43,7 +45,7 @@ async fn a_booking_is_a_row_three_claims_three_events_and_a_message() {
     let mut engine = engine(&db).await;
     let mut change = booking(&practice, 0, 0, 0, NINE);
     change.overrides = vec!["outside_hours".into(), "off_grid".into()];
-    let committed = commit_now(&mut engine, &practice, &[change.clone()])
+    let committed = commit_now(&mut engine, &practice, from_ref(&change))
         .await
         .unwrap();
     let positions = positions(&committed.verdicts[0]);
@@ -96,7 +98,7 @@ async fn a_change_decided_on_an_old_version_is_left_out() {
     let before = everything(&db).await;
     // Free as far as the constraint goes; but decided before the booking above was known.
     let late = booking(&practice, 0, 1, 1, NINE.plus(60));
-    let committed = commit(&mut engine, Uuid::new_v4(), &seen, &[late.clone()])
+    let committed = commit(&mut engine, Uuid::new_v4(), &seen, from_ref(&late))
         .await
         .unwrap();
     match &committed.verdicts[0] {
@@ -110,7 +112,7 @@ async fn a_change_decided_on_an_old_version_is_left_out() {
             Some(version) => odd.insert(practice.dentists[0].1, version),
             None => odd.remove(&practice.dentists[0].1),
         };
-        let committed = commit(&mut engine, Uuid::new_v4(), &odd, &[late.clone()])
+        let committed = commit(&mut engine, Uuid::new_v4(), &odd, from_ref(&late))
             .await
             .unwrap();
         assert_eq!(names(&committed), ["stale"], "{version:?}");
@@ -151,7 +153,7 @@ async fn a_change_decided_by_old_rules_is_left_out() {
         };
         tenancy::begin(&mut app, &access, work).await.unwrap();
         let before = everything(&db).await;
-        let committed = commit_now(&mut engine, &practice, &[change.clone()])
+        let committed = commit_now(&mut engine, &practice, from_ref(&change))
             .await
             .unwrap();
         assert_eq!(names(&committed), ["stale rules"], "{sql}");
@@ -174,7 +176,7 @@ async fn a_key_that_was_used_gets_the_first_answer() {
     let mut engine = engine(&db).await;
     let mut first = booking(&practice, 0, 0, 0, NINE);
     first.key = key(&practice, "once", 1);
-    let committed = commit_now(&mut engine, &practice, &[first.clone()])
+    let committed = commit_now(&mut engine, &practice, from_ref(&first))
         .await
         .unwrap();
     let given = positions(&committed.verdicts[0]).clone();
@@ -219,7 +221,7 @@ async fn a_row_that_is_not_as_decided_is_a_conflict() {
     let (db, practice) = practice().await;
     let mut engine = engine(&db).await;
     let booked = booking(&practice, 0, 0, 0, NINE);
-    commit_now(&mut engine, &practice, &[booked.clone()])
+    commit_now(&mut engine, &practice, from_ref(&booked))
         .await
         .unwrap();
     let before = everything(&db).await;
@@ -275,7 +277,7 @@ async fn a_failed_statement_leaves_nothing() {
     )
     .await;
     let change = booking(&practice, 0, 0, 0, NINE);
-    let error = commit_now(&mut engine, &practice, &[change.clone()])
+    let error = commit_now(&mut engine, &practice, from_ref(&change))
         .await
         .unwrap_err();
     assert!(matches!(error, CommitError::Failed(_)), "{error:?}");

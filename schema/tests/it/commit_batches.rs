@@ -1,5 +1,7 @@
 //! Many changes in one commit: neighbours do not hurt each other, and the order is right.
 
+use std::slice::from_ref;
+
 use diesel_async::AsyncPgConnection;
 use schema::commit::{Change, CommitError, commit};
 use schema::models::claim::Op;
@@ -85,7 +87,7 @@ async fn what_moves_makes_room_first() {
     // On a connection that has inserted but never deleted: the order must not hang on which
     // statements have been prepared. Half of its own old time, then two that change places.
     let third = moved(&practice, &second, NINE.plus(45));
-    commit_now(&mut engine, &practice, &[third.clone()])
+    commit_now(&mut engine, &practice, from_ref(&third))
         .await
         .unwrap();
     let swap = [
@@ -241,7 +243,7 @@ async fn events_carry_no_names_and_no_notes() {
     let mut engine = engine(&db).await;
     let mut change = booking(&practice, 0, 0, 0, NINE);
     change.appointments[0].notes = Some("allergic".into());
-    commit_now(&mut engine, &practice, &[change.clone()])
+    commit_now(&mut engine, &practice, from_ref(&change))
         .await
         .unwrap();
     assert!(

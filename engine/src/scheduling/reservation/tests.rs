@@ -23,7 +23,7 @@ fn check(history: &str, expected: Expect) {
         }
         for (who, answer) in answers.into_iter().flatten() {
             let what = match answer {
-                Answer::Granted => "granted".to_owned(),
+                Answer::Granted { .. } => "granted".to_owned(),
                 Answer::Taken(claim) => format!("taken {}", hours(claim.span)),
                 Answer::Gone(_) => "gone".to_owned(),
             };
