@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use engine::Engine;
 use schema::connection::{self, ConnectionPool, Role};
+use schema::ids::{TenantId, UserId};
 
 use crate::auth::password::Passwords;
 use crate::auth::principal::Accounts;
 use crate::auth::throttle::LoginThrottle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
+use crate::connections::Connections;
 use crate::names::PatientCards;
 use crate::ws::hub::Hubs;
-use crate::ws::sessions::Sessions;
+use crate::ws::sessions::{Group, Sessions};
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -28,6 +30,7 @@ pub struct App {
     pub patients: PatientCards,
     pub hubs: Hubs,
     pub sessions: Sessions,
+    pub connections: Connections,
 }
 
 /// Why the server cannot start.
@@ -57,6 +60,19 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
+    /// To be called after this process has changed what an account may do, or ended a session of
+    /// it: remembered rights are forgotten and open sockets look again.
+    pub fn rights_changed(&self, user: UserId) {
+        self.accounts.forget(user);
+        self.sessions.rights_changed(Group::User(user));
+    }
+
+    /// To be called after this process has suspended a practice or let it work again.
+    pub fn practice_changed(&self, tenant: TenantId) {
+        self.accounts.forget_all();
+        self.sessions.rights_changed(Group::Visitors(tenant));
+    }
+
     /// From its configuration; connects to nothing yet.
     ///
     /// # Errors
@@ -75,6 +91,7 @@ impl App {
             patients: PatientCards::default(),
             hubs: Hubs::default(),
             sessions: Sessions::default(),
+            connections: Connections::default(),
             config,
         })
     }

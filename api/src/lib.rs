@@ -6,6 +6,7 @@ pub mod app;
 pub mod auth;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod demo;
 pub mod logging;
 pub mod metrics;

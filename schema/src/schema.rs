@@ -7,6 +7,19 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
+    access_changes (id) {
+        id -> Int8,
+        user_id -> Nullable<Uuid>,
+        tenant_id -> Nullable<Uuid>,
+        xid -> Xid8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     appointments (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -476,6 +489,7 @@ diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    access_changes,
     appointments,
     assignment_hours,
     assignments,

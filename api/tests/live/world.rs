@@ -47,6 +47,11 @@ impl Answer {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(|config| config).await
+    }
+
+    /// With a server that is set otherwise.
+    pub async fn with(settings: impl FnOnce(Config) -> Config) -> Self {
         let db = TestDb::new().await;
         let practice = Practice::seed(&db, SIZE).await;
         let config = Config {
@@ -63,7 +68,7 @@ impl World {
             membership_cache_ms: 0,
             ..Config::default()
         };
-        let running = server::start(config).await.unwrap();
+        let running = server::start(settings(config)).await.unwrap();
         Self {
             db,
             practice,
@@ -108,10 +113,25 @@ impl World {
         socket
     }
 
+    /// Waits until something has become so that nobody tells of.
+    pub async fn until(&self, what: &str, holds: impl Fn(&api::app::App) -> bool) {
+        let waiting = async {
+            while !holds(&self.running.app) {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, waiting).await.expect(what);
+    }
+
     /// What somebody with the database's own rights does.
     pub async fn sql(&self, statements: &str) {
         let mut owner = AsyncPgConnection::establish(&self.db.url).await.unwrap();
         owner.batch_execute(statements).await.unwrap();
+    }
+
+    pub async fn narrow_socket(&self) -> Socket {
+        Socket::narrow(self.running.address).await
     }
 
     pub async fn bare_socket(&self) -> Socket {

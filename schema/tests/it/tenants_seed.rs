@@ -91,4 +91,5 @@ INSERT INTO waitlist_entries (id, tenant_id, patient_id, treatment_id)
 INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expires_at)
     VALUES (gen_random_uuid(), '$tenant', '$entry', '$hold', '$tenant', now());
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
+INSERT INTO access_changes (tenant_id) VALUES ('$tenant');
 ";
