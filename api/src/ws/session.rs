@@ -343,9 +343,9 @@ impl Session {
             checking
                 .into_actor(self)
                 .map(move |outcome, session, context| {
-                    let known = session.principal.as_ref().map(Principal::user);
+                    let known = session.principal.as_ref().map(Principal::actor);
                     match outcome {
-                        Ok(principal) if Some(principal.user()) == known => {
+                        Ok(principal) if Some(principal.actor()) == known => {
                             session.connected(id, &principal);
                             session.principal = Some(principal);
                             session.recheck(context);
@@ -367,16 +367,7 @@ impl Session {
         let tenant = tenant.or(self.tenant);
         async move {
             let principal = principal.ok_or_else(|| Problem::unauthorised("Connect first."))?;
-            let account = crate::auth::principal::account(&app, principal.user()).await?;
-            let account =
-                account.ok_or_else(|| Problem::unauthorised("The account is no more."))?;
-            member_of(
-                Principal {
-                    account,
-                    ..principal
-                },
-                tenant,
-            )
+            member_of(principal.again(&app).await?, tenant)
         }
     }
 
