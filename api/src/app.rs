@@ -5,13 +5,16 @@ use std::time::Duration;
 use engine::Engine;
 use schema::connection::{self, ConnectionPool, Role};
 use schema::ids::{TenantId, UserId};
+use uuid::Uuid;
 
+use crate::auth::api_keys::ApiKeys;
 use crate::auth::password::Passwords;
 use crate::auth::principal::Accounts;
 use crate::auth::throttle::LoginThrottle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
+use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
@@ -25,6 +28,8 @@ pub struct App {
     pub passwords: Passwords,
     pub throttle: LoginThrottle,
     pub accounts: Accounts,
+    pub api_keys: ApiKeys,
+    pub mail: Mailer,
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
@@ -42,6 +47,8 @@ pub enum StartError {
     Pool(String),
     #[error(transparent)]
     Engine(#[from] engine::StartError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("the Argon2 cost is not possible: {0}")]
     Argon2(String),
     #[error("cannot listen on {address}: {source}")]
@@ -67,9 +74,16 @@ impl App {
         self.sessions.rights_changed(Group::User(user));
     }
 
+    /// To be called after this process has revoked an API key.
+    pub fn key_changed(&self, key: Uuid) {
+        self.api_keys.forget(key);
+        self.sessions.rights_changed(Group::Key(key));
+    }
+
     /// To be called after this process has suspended a practice or let it work again.
     pub fn practice_changed(&self, tenant: TenantId) {
         self.accounts.forget_all();
+        self.api_keys.forget_all();
         self.sessions.rights_changed(Group::Visitors(tenant));
     }
 
@@ -87,6 +101,8 @@ impl App {
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
             throttle: LoginThrottle::new(&config),
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
+            api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
+            mail: Mailer::new(&config)?,
             engine,
             patients: PatientCards::default(),
             hubs: Hubs::default(),

@@ -35,6 +35,7 @@ pub struct RunningServer {
     task: JoinHandle<io::Result<()>>,
     tidying: JoinHandle<()>,
     rights: JoinHandle<()>,
+    mailing: JoinHandle<()>,
 }
 
 /// Starts to listen. Runs inside an actix system (`#[actix_web::main]`, `#[actix_web::test]`).
@@ -88,6 +89,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         .ok_or_else(|| refused(io::ErrorKind::AddrNotAvailable.into()))?;
     let server = server.run();
     let handle = server.handle();
+    let posting = app.clone();
     Ok(RunningServer {
         rights: rt::spawn(rights::watch(app.clone(), rights_from)),
         address,
@@ -101,6 +103,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
                 metrics::tidy();
             }
         }),
+        mailing: rt::spawn(async move { posting.mail.run().await }),
     })
 }
 
@@ -119,6 +122,9 @@ impl RunningServer {
         self.app.sessions.drain();
         self.handle.stop(true).await;
         self.app.engine.stop().await;
+        self.app.mail.stop();
+        // Ends by itself after the message that is being sent; a panic has been logged.
+        let _ = self.mailing.await;
         self.tidying.abort();
         self.rights.abort();
     }

@@ -3,10 +3,11 @@
 CREATE TABLE access_changes (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id uuid, -- no references: it is told of rows that are gone, too
+    key_id uuid,
     tenant_id uuid,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     at timestamptz NOT NULL DEFAULT now(),
-    CHECK (num_nonnulls(user_id, tenant_id) = 1)
+    CHECK (num_nonnulls(user_id, key_id, tenant_id) = 1)
 );
 CREATE INDEX access_changes_xid ON access_changes (xid);
 ALTER TABLE access_changes ENABLE ROW LEVEL SECURITY;
@@ -33,6 +34,13 @@ BEGIN
     RETURN NULL;
 END
 $$;
+CREATE FUNCTION tell_access_of_key() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO access_changes (key_id) VALUES (OLD.id);
+    RETURN NULL;
+END
+$$;
 CREATE FUNCTION tell_access_of_tenant() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -43,9 +51,10 @@ $$;
 
 -- What has changed since a moment, a part of it perhaps known already.
 CREATE FUNCTION lookup_access_changes(since xid8)
-RETURNS TABLE (id bigint, user_id uuid, tenant_id uuid)
+RETURNS TABLE (id bigint, user_id uuid, key_id uuid, tenant_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT c.id, c.user_id, c.tenant_id FROM access_changes c WHERE c.xid >= since ORDER BY c.id
+    SELECT c.id, c.user_id, c.key_id, c.tenant_id FROM access_changes c
+    WHERE c.xid >= since ORDER BY c.id
 $$;
 
 DO $$
@@ -54,8 +63,8 @@ DECLARE
 BEGIN
     GRANT CREATE ON SCHEMA public TO denticloud_lookup;
     FOREACH signature IN ARRAY ARRAY[
-        'tell_access_of_user()', 'tell_access_of_account()', 'tell_access_of_tenant()',
-        'lookup_access_changes(xid8)'] LOOP
+        'tell_access_of_user()', 'tell_access_of_account()', 'tell_access_of_key()',
+        'tell_access_of_tenant()', 'lookup_access_changes(xid8)'] LOOP
         EXECUTE 'ALTER FUNCTION ' || signature || ' OWNER TO denticloud_lookup';
         EXECUTE 'REVOKE ALL ON FUNCTION ' || signature || ' FROM PUBLIC';
     END LOOP;
@@ -72,6 +81,8 @@ CREATE TRIGGER tell_access AFTER DELETE OR UPDATE OF is_super_admin ON users
 CREATE TRIGGER tell_access AFTER UPDATE OF revoked_at ON refresh_tokens
     FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
     EXECUTE FUNCTION tell_access_of_user();
+CREATE TRIGGER tell_access AFTER DELETE OR UPDATE OF revoked_at, scopes, expires_at ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION tell_access_of_key();
 CREATE TRIGGER tell_access AFTER UPDATE OF status ON tenants
     FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
     EXECUTE FUNCTION tell_access_of_tenant();

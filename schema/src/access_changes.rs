@@ -5,18 +5,23 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use uuid::Uuid;
+
 use crate::ids::{TenantId, UserId};
 use crate::log::Horizon;
 
 type SqlUuid = diesel::sql_types::Uuid;
 
-/// One change: of what an account may do, or of a whole practice's standing.
+/// One change: of what an account or a key may do, or of a whole practice's standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
 pub struct AccessChange {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub user_id: Option<UserId>,
+    /// An API key.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub key_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub tenant_id: Option<TenantId>,
 }

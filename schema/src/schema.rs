@@ -13,9 +13,25 @@ diesel::table! {
     access_changes (id) {
         id -> Int8,
         user_id -> Nullable<Uuid>,
+        key_id -> Nullable<Uuid>,
         tenant_id -> Nullable<Uuid>,
         xid -> Xid8,
         at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        name -> Text,
+        secret_hash -> Bytea,
+        scopes -> Array<Nullable<Text>>,
+        created_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -156,6 +172,7 @@ diesel::table! {
         address -> Text,
         phone -> Nullable<Text>,
         rules_version -> Int8,
+        active -> Bool,
     }
 }
 
@@ -208,6 +225,19 @@ diesel::table! {
         tx -> Uuid,
         result -> Jsonb,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    mail_queue (id) {
+        id -> Uuid,
+        recipient -> Text,
+        locale -> Text,
+        letter -> Nullable<Jsonb>,
+        queued_at -> Timestamptz,
+        due_at -> Timestamptz,
+        attempts -> Int2,
+        given_up_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -292,6 +322,9 @@ diesel::table! {
         used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        started_at -> Timestamptz,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
     }
 }
 
@@ -450,6 +483,8 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(api_keys -> tenants (tenant_id));
+diesel::joinable!(api_keys -> users (created_by));
 diesel::joinable!(appointments -> operatories (operatory_id));
 diesel::joinable!(appointments -> tenants (tenant_id));
 diesel::joinable!(assignments -> operatories (operatory_id));
@@ -490,6 +525,7 @@ diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
+    api_keys,
     appointments,
     assignment_hours,
     assignments,
@@ -504,6 +540,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     equipment,
     holds,
     idempotency_results,
+    mail_queue,
     memberships,
     operatories,
     outbox,

@@ -64,6 +64,9 @@ fn tell(app: &App, change: &AccessChange) {
     if let Some(user) = change.user_id {
         app.rights_changed(user);
     }
+    if let Some(key) = change.key_id {
+        app.key_changed(key);
+    }
     if let Some(tenant) = change.tenant_id {
         app.practice_changed(tenant);
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix::Addr;
 use dashmap::DashMap;
 use schema::ids::{TenantId, UserId};
+use uuid::Uuid;
 
 use super::close::Close;
 use super::outbox::Outbox;
@@ -19,6 +20,8 @@ use super::session::{RightsChanged, Session};
 pub enum Group {
     /// An account's.
     User(UserId),
+    /// An API key's.
+    Key(Uuid),
     /// Those on a practice's public side.
     Visitors(TenantId),
     /// Those without a token from one place: an IPv4 address, or the /64 that one household has.

@@ -6,7 +6,7 @@ use schema::ids::TenantId;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::principal::{Member, Principal, account, member_of};
+use crate::auth::principal::{Member, Principal, member_of};
 use crate::practices::{self, Practice};
 use crate::problem::Problem;
 
@@ -55,14 +55,11 @@ impl Speaker {
     /// Whether the speaker may go on speaking at all.
     ///
     /// # Errors
-    /// 401 when the account or its sign-in is no more, 403 and 404 for what has become of a
+    /// 401 when the account, its sign-in or the key is no more, 403 and 404 for what has become of a
     /// practice's public side; 503 without a database.
     pub async fn still_counts(self, app: &App) -> Result<(), Problem> {
         match &self {
-            Self::Known { principal, .. } => account(app, principal.user())
-                .await?
-                .map(drop)
-                .ok_or_else(|| Problem::unauthorised("The account is no more.")),
+            Self::Known { principal, .. } => principal.again(app).await.map(drop),
             Self::Visitor(_) => self.asking(app, None).await.map(drop),
         }
     }
@@ -78,13 +75,7 @@ impl Speaker {
                 principal,
                 tenant: own,
             } => {
-                let account = account(app, principal.user())
-                    .await?
-                    .ok_or_else(|| Problem::unauthorised("The account is no more."))?;
-                let principal = Principal {
-                    account,
-                    ..principal
-                };
+                let principal = principal.again(app).await?;
                 member_of(principal, tenant.or(own)).map(Asking::Member)
             }
             Self::Visitor(visitor) => {

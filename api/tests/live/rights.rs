@@ -69,6 +69,21 @@ async fn another_view_of_patients_is_another_state() {
 }
 
 #[actix_web::test]
+async fn an_ended_sign_in_closes_its_sockets_and_no_others() {
+    let world = world().await;
+    let (token, refresh) = world.sign_in().await;
+    let mut signed_in = world.bare_socket().await;
+    let connect = json!({ "type": "connect", "token": token });
+    assert_eq!(signed_in.ask(connect).await["type"], "connected");
+    let mut other = world.socket().await;
+    let out = json!({ "refreshToken": refresh });
+    world.post("/auth/logout", &out).await.expect(204);
+    assert_eq!(signed_in.closed().await, 4001);
+    assert_eq!(other.ask(subscribe(&world)).await["type"], "snapshot");
+    world.end().await;
+}
+
+#[actix_web::test]
 async fn a_removed_account_and_a_suspended_practice_close_their_sessions() {
     let world = world().await;
     let (mut socket, mut visitor) = (world.socket().await, world.visitor().await);

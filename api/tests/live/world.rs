@@ -87,12 +87,26 @@ impl World {
         self.running
             .app
             .tokens
-            .issue(user, Vec::new(), Utc::now())
+            .issue(user, Vec::new(), None, Utc::now())
             .unwrap()
     }
 
     pub fn token(&self) -> String {
         self.token_of(self.practice.owner)
+    }
+
+    /// Access and refresh token of a sign-in of the owner.
+    pub async fn sign_in(&self) -> (String, String) {
+        let app = &self.running.app;
+        let user = self.practice.owner;
+        let password = "Practice123!".to_owned();
+        let hash = app.passwords.hash(password.clone()).await.unwrap();
+        self.sql(&format!("UPDATE users SET password_hash = '{hash}'"))
+            .await;
+        let body = json!({ "email": format!("{user}@example.com"), "password": password });
+        let session = self.post("/auth/login", &body).await.expect(200);
+        let token = |name: &str| session[name].as_str().unwrap().to_owned();
+        (token("accessToken"), token("refreshToken"))
     }
 
     pub async fn socket(&self) -> Socket {

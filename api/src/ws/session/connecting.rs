@@ -5,7 +5,7 @@ use chrono::Utc;
 use schema::ids::TenantId;
 
 use super::Session;
-use crate::auth::principal::{authenticate, member_of};
+use crate::auth::principal::{Caller, authenticate, member_of};
 use crate::practices;
 use crate::problem::Problem;
 use crate::ws::close::Close;
@@ -62,7 +62,11 @@ impl Session {
         let config = &self.app.config;
         let groups = match &speaker {
             Speaker::Known { principal, .. } => {
-                vec![(Group::User(principal.user()), config.ws_sessions_per_user)]
+                let group = match &principal.caller {
+                    Caller::User { account, .. } => Group::User(account.user),
+                    Caller::Key(key) => Group::Key(key.id),
+                };
+                vec![(group, config.ws_sessions_per_user)]
             }
             Speaker::Visitor(visitor) => {
                 let practice = (Group::Visitors(visitor.practice.tenant), usize::MAX);
@@ -117,11 +121,11 @@ impl Session {
             let problem = Problem::bad_request("This session has no token to refresh.");
             return self.bad(Some(id), &problem);
         };
-        let (app, known, tenant) = (self.app.clone(), principal.user(), *tenant);
+        let (app, known, tenant) = (self.app.clone(), principal.actor(), *tenant);
         let checking = async move { authenticate(&app, &token).await };
         context.spawn(checking.into_actor(self).map(
             move |outcome, session, context| match outcome {
-                Ok(principal) if principal.user() == known => {
+                Ok(principal) if principal.actor() == known => {
                     let speaker = Speaker::Known { principal, tenant };
                     session.connected(id, &speaker);
                     session.speaker = Some(speaker);
