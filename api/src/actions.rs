@@ -4,6 +4,7 @@
 use engine::command::{Book, Command, PatientRef, Reply, Request, Reschedule, Resize, Target};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
+use schema::audit_log::Origin;
 use schema::ids::AppointmentId;
 use schema::models::appointment::Status;
 
@@ -11,6 +12,7 @@ use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::request;
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime, overrides,
 };
@@ -56,8 +58,12 @@ pub async fn run(
     let request = Request {
         tenant: member.tenant(),
         asker: Asker::Staff,
-        principal: format!("user:{}", member.principal.user()),
+        principal: member.actor(),
         user: Some(member.principal.user()),
+        origin: Origin {
+            role: Some(member.workspace.role.name().to_owned()),
+            ..request::origin()
+        },
         key,
         command,
     };

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::problem::Problem;
 
 const TOKEN_BYTES: usize = 32;
@@ -59,7 +60,11 @@ pub async fn rotate(app: &App, token: &str) -> Result<(UserId, String), Problem>
         }
     })
     .await?;
-    next.map(|token| (user, token)).ok_or_else(ended)
+    let Some(token) = next else {
+        audit::record_account(app, Some(user), Who::anonymous(), "session.revoked").await?;
+        return Err(ended());
+    };
+    Ok((user, token))
 }
 
 /// Ends the family of a token; an unknown one has none.
@@ -70,11 +75,12 @@ pub async fn end(app: &App, token: &str) -> Result<(), Problem> {
     let Some(found) = find(app, token).await? else {
         return Ok(());
     };
-    let access = Access::user(UserId(found.user_id));
-    tenancy::transaction(&app.app_pool, &access, async |connection| {
+    let user = UserId(found.user_id);
+    tenancy::transaction(&app.app_pool, &Access::user(user), async |connection| {
         revoke_family(connection, found.family).await
     })
-    .await
+    .await?;
+    audit::record_account(app, Some(user), Who::user(user), "session.ended").await
 }
 
 fn ended() -> Problem {

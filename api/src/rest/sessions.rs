@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::auth::principal::{self, Account, Principal, Workspace};
 use crate::auth::sessions;
 use crate::problem::Problem;
@@ -91,7 +92,7 @@ struct Login {
 }
 
 /// Sign in with an e-mail address and a password.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/login", tag = "auth",
     request_body = Credentials, responses((status = 200, body = Session)))]
 pub async fn login(
     app: web::Data<App>,
@@ -116,15 +117,17 @@ pub async fn login(
         .verify(given.password, stored.flatten())
         .await?;
     let Some(user) = user.filter(|_| matches) else {
+        audit::record_account(&app, user, Who::anonymous(), "session.refused").await?;
         return Err(Problem::unauthorised("E-mail or password are not right."));
     };
     app.throttle.succeeded(&given.email, address);
     let refresh_token = sessions::start(&app, user).await?;
+    audit::record_account(&app, Some(user), Who::user(user), "session.started").await?;
     session(&app, user, refresh_token).await
 }
 
 /// Exchange a refresh token for new tokens. Each counts once: a second use ends the session.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth",
     request_body = RefreshToken, responses((status = 200, body = Session)))]
 pub async fn refresh(
     app: web::Data<App>,
@@ -135,7 +138,7 @@ pub async fn refresh(
 }
 
 /// End a session: its refresh tokens count no more.
-#[utoipa::path(post, path = "/auth/logout", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/logout", tag = "auth",
     request_body = RefreshToken, responses((status = 204, description = "It has ended")))]
 pub async fn logout(
     app: web::Data<App>,

@@ -3,6 +3,7 @@
 mod following;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,11 @@ use super::replies::{self, Plain, Reply};
 use super::subscribe::Followed;
 use crate::actions;
 use crate::app::App;
+use crate::auth::access::AccessRule;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::{Member, Principal, authenticate, member_of};
 use crate::problem::Problem;
+use crate::request;
 use crate::rest::availability;
 use crate::wire::appointment::AppointmentView;
 
@@ -52,6 +55,7 @@ pub(super) fn start(
     app: web::Data<App>,
     socket: actix_ws::Session,
     stream: AggregatedMessageStream,
+    address: Option<IpAddr>,
 ) {
     let outbox = Arc::new(Outbox::default());
     Session::create(move |context| {
@@ -62,6 +66,7 @@ pub(super) fn start(
         Session {
             id: Uuid::new_v4(),
             number,
+            address,
             app,
             outbox,
             principal: None,
@@ -109,6 +114,8 @@ struct Ended;
 struct Session {
     id: Uuid,
     number: u64,
+    /// Where the socket comes from, for the audit log.
+    address: Option<IpAddr>,
     app: web::Data<App>,
     outbox: Arc<Outbox>,
     principal: Option<Principal>,
@@ -237,10 +244,11 @@ impl Session {
             };
             return self.bad(Some(id), &Problem::bad_request(text));
         }
+        let rule = incoming.rule;
         match incoming.frame {
             Ok(Frame::Connect(connect)) => self.connect(context, id, connect),
             Ok(Frame::Refresh { token }) => self.refresh(context, id, token),
-            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, subscribe),
+            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, rule, subscribe),
             Ok(Frame::Unsubscribe { calendar }) => {
                 self.asked.remove(&calendar);
                 self.followed.remove(&calendar);
@@ -251,6 +259,7 @@ impl Session {
                 self.run(
                     context,
                     id,
+                    rule,
                     tenant,
                     async move |app: web::Data<App>, member| {
                         Ok(ok(id, availability::find(&app, &member, &query).await?))
@@ -265,6 +274,7 @@ impl Session {
                 self.run(
                     context,
                     id,
+                    rule,
                     tenant,
                     async move |app: web::Data<App>, member: Member| {
                         let reply = actions::run(&app, &member, key, action).await?;
@@ -380,9 +390,16 @@ impl Session {
         }
     }
 
-    /// Runs a command as a member and answers it; the session goes on meanwhile.
-    fn run<F>(&mut self, context: &mut Context<Self>, id: u64, tenant: Option<TenantId>, command: F)
-    where
+    /// Runs a command as a member whom `rule` lets pass, and answers it; the session goes on
+    /// meanwhile.
+    fn run<F>(
+        &mut self,
+        context: &mut Context<Self>,
+        id: u64,
+        rule: AccessRule,
+        tenant: Option<TenantId>,
+        command: F,
+    ) where
         F: AsyncFnOnce(web::Data<App>, Member) -> Result<bytestring::ByteString, Problem> + 'static,
     {
         if self.commands >= COMMANDS_MAX {
@@ -393,7 +410,11 @@ impl Session {
         self.commands += 1;
         let app = self.app.clone();
         let member = self.member(tenant);
-        let running = async move { command(app, member.await?).await };
+        let running = request::frame(self.id, id, self.address, async move {
+            let member = member.await?;
+            rule.check_member(&member)?;
+            command(app, member).await
+        });
         context.spawn(running.into_actor(self).map(move |outcome, session, _| {
             session.commands -= 1;
             let answer = outcome.unwrap_or_else(|problem| replies::error(Some(id), &problem));

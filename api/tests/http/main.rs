@@ -9,5 +9,6 @@ mod demo;
 mod documents;
 mod isolation;
 mod patients;
+mod permissions;
 mod protocol;
 mod support;
