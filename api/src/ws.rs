@@ -9,6 +9,7 @@ pub mod outbox;
 mod replies;
 pub mod session;
 pub mod sessions;
+pub mod speaker;
 mod subscribe;
 pub mod subscription;
 

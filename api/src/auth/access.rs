@@ -103,12 +103,10 @@ impl AccessRule {
     /// Whether somebody on a practice's public page may.
     ///
     /// # Errors
-    /// 401 for what wants somebody who is known.
+    /// 403 for what wants somebody who is known.
     pub fn check_visitor(self) -> Result<(), Problem> {
         if self.wants_token() {
-            return Err(Problem::unauthorised(
-                "Sign in first: this is not for visitors.",
-            ));
+            return Err(Problem::forbidden("Sign in for this."));
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Says who speaks.
+    /// Says who speaks; nothing else is heard before.
     Connect "connect" public,
     /// Brings a new token.
     Refresh "refresh" signed_in,
@@ -47,7 +47,7 @@ kinds! {
     /// Follows it no longer.
     Unsubscribe "unsubscribe" public,
     /// Asks for free slots.
-    Availability "availability" member,
+    Availability "availability" public,
     /// Books a visit.
     Book "book" changes(CanManageAppointments),
     /// Moves one.
