@@ -4,15 +4,14 @@
 use engine::command::{Book, Command, PatientRef, Reply, Request, Reschedule, Resize, Target};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
-use schema::audit_log::Origin;
 use schema::ids::AppointmentId;
 use schema::models::appointment::Status;
 
 use crate::app::App;
+use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::request;
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime, overrides,
 };
@@ -59,11 +58,8 @@ pub async fn run(
         tenant: member.tenant(),
         asker: Asker::Staff,
         principal: member.actor(),
-        user: Some(member.principal.user()),
-        origin: Origin {
-            role: Some(member.workspace.role.name().to_owned()),
-            ..request::origin()
-        },
+        user: member.user(),
+        origin: Who::from(member).origin(),
         key,
         command,
     };

@@ -45,6 +45,15 @@ impl Who {
         }
     }
 
+    /// In which role and from where, for what the engine commits.
+    #[must_use]
+    pub fn origin(self) -> Origin {
+        Origin {
+            role: self.role,
+            ..request::origin()
+        }
+    }
+
     /// In another practice: a super admin's, or an invitation's.
     #[must_use]
     pub fn in_tenant(self, tenant: TenantId) -> Self {
@@ -60,16 +69,16 @@ impl From<&Member> for Who {
         Self {
             tenant: Some(member.tenant()),
             actor: member.actor(),
-            role: Some(member.workspace.role.name().to_owned()),
+            role: member.workspace.role.map(|role| role.name().to_owned()),
         }
     }
 }
 
 impl From<&Principal> for Who {
     fn from(principal: &Principal) -> Self {
-        let role = match &principal.account {
-            account if account.super_admin => Some("super_admin"),
-            account if account.patient => Some("patient"),
+        let role = match principal.account() {
+            Ok(account) if account.super_admin => Some("super_admin"),
+            Ok(account) if account.patient => Some("patient"),
             _ => None,
         };
         Self {

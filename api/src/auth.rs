@@ -2,6 +2,7 @@
 //! both for REST and for the WebSocket.
 
 pub mod access;
+pub mod api_keys;
 pub mod password;
 pub mod permissions;
 pub mod principal;

@@ -112,7 +112,7 @@ impl AccessRule {
     }
 
     fn check_account(self, principal: &Principal) -> Result<(), Problem> {
-        let account = &principal.account;
+        let account = principal.account()?;
         match self {
             Self::SuperAdmin if !account.super_admin => {
                 Err(Problem::forbidden("This is for super admins."))
