@@ -4,6 +4,7 @@
 pub mod access_changes;
 pub mod appointments;
 pub mod audit;
+pub mod audit_log;
 pub mod calendars;
 pub mod commit;
 pub mod connection;
