@@ -130,7 +130,7 @@ pub fn hold(practice: &Practice, dentist: usize, start: Minute) -> Change {
     change
 }
 
-fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Change {
+pub fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Change {
     Change {
         tx: TxId::new(),
         tenant: practice.tenant,
@@ -154,7 +154,7 @@ fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Change {
     }
 }
 
-fn put(change: &mut Change, appointment: &Appointment) {
+pub fn put(change: &mut Change, appointment: &Appointment) {
     for placed in &appointment.pattern {
         let claim = Claim {
             id: ClaimId::new(),
