@@ -184,6 +184,7 @@ diesel::table! {
         address -> Text,
         phone -> Nullable<Text>,
         rules_version -> Int8,
+        active -> Bool,
     }
 }
 
