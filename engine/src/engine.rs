@@ -319,6 +319,7 @@ impl Engine {
                 asker: Asker::Staff,
                 principal: "engine".to_owned(),
                 user: None,
+                origin: Default::default(),
                 key: None,
                 command: Command::Extend {
                     appointment: Target { id, version: None },
