@@ -18,6 +18,7 @@ use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
+use crate::ws::slots::SlotFeeds;
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -34,6 +35,7 @@ pub struct App {
     pub engine: Engine,
     pub patients: PatientCards,
     pub hubs: Hubs,
+    pub slot_feeds: SlotFeeds,
     pub sessions: Sessions,
     pub connections: Connections,
 }
@@ -106,6 +108,7 @@ impl App {
             engine,
             patients: PatientCards::default(),
             hubs: Hubs::default(),
+            slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),
             connections: Connections::default(),
             config,

@@ -124,6 +124,8 @@ settings! {
     ws_sessions_per_address: usize = 500, "DENTICLOUD_WS_SESSIONS_PER_ADDRESS";
     /// Calendars that one WebSocket follows.
     ws_subscriptions: usize = 200, "DENTICLOUD_WS_SUBSCRIPTIONS";
+    /// Feeds of free slots that one WebSocket follows.
+    ws_slot_feeds: usize = 4, "DENTICLOUD_WS_SLOT_FEEDS";
     /// Frames a second that one WebSocket may send for long; ten times as many at once.
     ws_frames_per_second: u32 = 50, "DENTICLOUD_WS_FRAMES_PER_SECOND";
     /// Commands of one WebSocket that run at the same time.

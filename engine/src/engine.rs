@@ -401,6 +401,13 @@ impl Engine {
         self.0.parts.rules.forget_clinic(clinic);
     }
 
+    /// Wakes whenever rules may have changed: ask [`Self::rules`] then. A book that is the same
+    /// one has not.
+    #[must_use]
+    pub fn rules_changes(&self) -> watch::Receiver<()> {
+        self.0.parts.rules.changes()
+    }
+
     /// Free starts by the rules of `book`.
     ///
     /// # Errors
