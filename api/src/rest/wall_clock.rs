@@ -96,7 +96,8 @@ pub fn text(minute: i16) -> String {
 /// # Errors
 /// 422 for anything else.
 pub fn parse(field: &str, text: &str) -> Result<i16, Problem> {
-    read(text).ok_or_else(|| Problem::invalid(field, "a time of the day such as 09:00, up to 24:00"))
+    read(text)
+        .ok_or_else(|| Problem::invalid(field, "a time of the day such as 09:00, up to 24:00"))
 }
 
 fn read(text: &str) -> Option<i16> {
@@ -120,7 +121,9 @@ mod tests {
         for minute in [0, 545, 1439, 1440] {
             assert_eq!(read(&text(minute)), Some(minute));
         }
-        for bad in ["", "9:00", "09:60", "24:01", "25:00", "09:00:00", "-1:00", "+9:00", "０9:00"] {
+        for bad in [
+            "", "9:00", "09:60", "24:01", "25:00", "09:00:00", "-1:00", "+9:00", "０9:00",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
