@@ -50,9 +50,12 @@ routes! {
     "/assignments" { get assignments::list }
     "/exceptions" { get exceptions::list }
 
-    "/patients" { get patients::list, post patients::create }
+    "/patients" { get patients::list::list, post patients::create }
     "/patients/{id}" { get patients::get, patch patients::update }
     "/patients/{id}/history" { get patients::history::list }
+    "/patients/{id}/relation" { get patients::relation::get, patch patients::relation::update }
+    "/patients/{id}/archive" { post patients::relation::archive }
+    "/patients/{id}/restore" { post patients::relation::restore }
 
     "/calendars" { get calendars::list }
     "/calendars/{id}" { get calendars::get }

@@ -168,6 +168,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "idempotency_results",
         "operatories",
         "outbox",
+        "patient_link_requests",
         "rules_changes",
     ];
     assert_eq!(hidden, expected);
