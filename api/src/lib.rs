@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod logging;
+pub mod mail;
 pub mod metrics;
 pub mod names;
 pub mod openapi;

@@ -6,7 +6,7 @@ use schema::ids::TenantId;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::principal::{Member, Principal, account, member_of};
+use crate::auth::principal::{Member, Principal, member_of};
 use crate::practices::{self, Practice};
 use crate::problem::Problem;
 
@@ -63,13 +63,7 @@ impl Speaker {
                 principal,
                 tenant: own,
             } => {
-                let account = account(app, principal.user())
-                    .await?
-                    .ok_or_else(|| Problem::unauthorised("The account is no more."))?;
-                let principal = Principal {
-                    account,
-                    ..principal
-                };
+                let principal = principal.again(app).await?;
                 member_of(principal, tenant.or(own)).map(Asking::Member)
             }
             Self::Visitor(visitor) => {
