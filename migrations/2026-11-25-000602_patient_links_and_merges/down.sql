@@ -6,6 +6,7 @@ DROP FUNCTION answer_patient_link(bytea, uuid, boolean);
 DROP FUNCTION my_patient_link_requests();
 DROP FUNCTION patient_link_request(bytea);
 DROP FUNCTION request_patient_links(uuid, text, uuid[], bytea[], timestamptz);
+DROP FUNCTION link_patients(uuid, text[], text[], date[]);
 DROP FUNCTION link_patient(uuid, text, text, date);
 DROP FUNCTION relate_patient(uuid, uuid);
 DROP FUNCTION practice_today(uuid);

@@ -94,6 +94,34 @@ BEGIN
 END
 $$;
 
+-- The same for many at once, each by its address, or else by its number. Answers which of them
+-- were found, by their place.
+CREATE FUNCTION link_patients(wanted_tenant uuid, emails text[], phones text[], births date[])
+RETURNS TABLE (place bigint, patient_id uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT wanted_tenant = ANY (app_tenants()) THEN
+        RETURN;
+    END IF;
+    FOR place, patient_id IN
+        WITH given AS (
+            SELECT * FROM unnest(emails, phones, births) WITH ORDINALITY AS g (email, phone, born, place)),
+        found AS (
+            SELECT g.place, p.id FROM given g
+                JOIN patients p ON p.email = g.email AND p.date_of_birth = g.born
+                WHERE p.merged_into IS NULL
+            UNION ALL SELECT g.place, p.id FROM given g
+                JOIN patients p ON p.phone = g.phone AND p.date_of_birth = g.born
+                WHERE g.email IS NULL AND p.merged_into IS NULL)
+        SELECT f.place, min(f.id::text)::uuid FROM found f GROUP BY f.place HAVING count(*) = 1
+    LOOP
+        PERFORM relate_patient(wanted_tenant, patient_id);
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
 -- Asks the people behind an address; answers, for the mails, which of the tokens went to whom. None
 -- for a record that the practice has, or has just asked about.
 CREATE FUNCTION request_patient_links(
@@ -218,6 +246,9 @@ $$;
 CREATE FUNCTION merge_obstacle(wanted_tenant uuid, kept uuid, removed uuid) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT CASE
+        WHEN EXISTS (SELECT FROM patients p JOIN patient_dentists r ON r.patient_id = p.merged_into
+            WHERE p.id = removed AND p.merged_into = kept AND r.tenant_id = wanted_tenant
+                AND r.status = 'active') THEN 'merged'
         WHEN kept = removed OR 2 > (SELECT count(*) FROM patient_dentists r WHERE r.status = 'active'
             AND r.tenant_id = wanted_tenant AND r.patient_id IN (kept, removed)) THEN 'not_found'
         WHEN EXISTS (SELECT FROM patient_dentists r
@@ -288,6 +319,7 @@ BEGIN
     GRANT CREATE ON SCHEMA public TO denticloud_records;
     FOREACH signature IN ARRAY ARRAY[
         'practice_today(uuid)', 'relate_patient(uuid, uuid)', 'link_patient(uuid, text, text, date)',
+        'link_patients(uuid, text[], text[], date[])',
         'request_patient_links(uuid, text, uuid[], bytea[], timestamptz)',
         'patient_link_request(bytea)', 'my_patient_link_requests()',
         'answer_patient_link(bytea, uuid, boolean)', 'transfer_patient(uuid, uuid, uuid, boolean)',
@@ -297,6 +329,7 @@ BEGIN
         EXECUTE 'REVOKE ALL ON FUNCTION ' || signature || ' FROM PUBLIC';
     END LOOP;
     GRANT EXECUTE ON FUNCTION link_patient(uuid, text, text, date),
+        link_patients(uuid, text[], text[], date[]),
         request_patient_links(uuid, text, uuid[], bytea[], timestamptz), patient_link_request(bytea),
         my_patient_link_requests(), answer_patient_link(bytea, uuid, boolean),
         transfer_patient(uuid, uuid, uuid, boolean), patient_merge_obstacle(uuid, uuid, uuid)
