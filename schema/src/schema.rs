@@ -158,6 +158,7 @@ diesel::table! {
         address -> Text,
         phone -> Nullable<Text>,
         rules_version -> Int8,
+        active -> Bool,
     }
 }
 
