@@ -8,6 +8,7 @@ use schema::ids::AppointmentId;
 use schema::models::appointment::Status;
 
 use crate::app::App;
+use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
@@ -58,6 +59,7 @@ pub async fn run(
         asker: Asker::Staff,
         principal: member.actor(),
         user: member.user(),
+        origin: Who::from(member).origin(),
         key,
         command,
     };

@@ -3,6 +3,7 @@
 
 pub mod actions;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod commands;
 pub mod config;

@@ -80,6 +80,9 @@ diesel::table! {
         overrides -> Array<Nullable<Text>>,
         before -> Nullable<Jsonb>,
         after -> Nullable<Jsonb>,
+        role -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
     }
 }
 

