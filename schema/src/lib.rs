@@ -1,6 +1,7 @@
 //! What the database holds and how it is changed: Diesel tables, models, the commit transaction,
 //! pools, test databases. Knows nothing of actors, HTTP or scheduling rules.
 
+pub mod access_changes;
 pub mod appointments;
 pub mod audit;
 pub mod audit_log;

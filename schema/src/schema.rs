@@ -7,6 +7,20 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
+    access_changes (id) {
+        id -> Int8,
+        user_id -> Nullable<Uuid>,
+        key_id -> Nullable<Uuid>,
+        tenant_id -> Nullable<Uuid>,
+        xid -> Xid8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -577,6 +591,7 @@ diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    access_changes,
     api_keys,
     appointments,
     assignment_hours,

@@ -98,6 +98,7 @@ INSERT INTO patient_medical (tenant_id, patient_id, author, history)
 INSERT INTO patient_link_requests (id, tenant_id, patient_id, token_hash, expires_at)
     VALUES (gen_random_uuid(), '$tenant', '$patient', '$tenant', now());
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
+INSERT INTO access_changes (tenant_id) VALUES ('$tenant');
 INSERT INTO mail_queue (id, recipient, locale, letter)
     VALUES (gen_random_uuid(), '$owner@example.com', 'es', '{}');
 INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes)
