@@ -130,8 +130,9 @@ pub async fn get(
 ) -> Result<web::Json<Equipment>, Problem> {
     let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         find(connection, member.tenant(), *id).await
-    });
-    Ok(web::Json(found.await?.into()))
+    })
+    .await?;
+    Ok(web::Json(found.into()))
 }
 
 /// Add equipment, with its calendar. Treatments name what they need.

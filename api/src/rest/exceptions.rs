@@ -28,7 +28,7 @@ use crate::rest::wall_clock;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Exception {
-    id: Uuid,
+    pub(super) id: Uuid,
     /// Whom it is for: `tenant`, `clinic`, `operatory` or `provider`.
     scope: String,
     clinic_id: Option<Uuid>,

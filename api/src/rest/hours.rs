@@ -132,8 +132,9 @@ pub async fn of_provider(
     let hours = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         let calendar = providers::find(connection, tenant, *id).await?.calendar_id;
         read(connection, tenant, calendar).await
-    });
-    Ok(web::Json(hours.await?))
+    })
+    .await?;
+    Ok(web::Json(hours))
 }
 
 /// Set when one of the practice's people works; all earlier hours go. The answer lists the visits
@@ -168,8 +169,9 @@ pub async fn of_equipment(
     let hours = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         let calendar = equipment::find(connection, tenant, *id).await?.calendar_id;
         read(connection, tenant, calendar).await
-    });
-    Ok(web::Json(hours.await?))
+    })
+    .await?;
+    Ok(web::Json(hours))
 }
 
 /// Set when a piece of equipment can be used; all earlier hours go. The answer lists the visits to

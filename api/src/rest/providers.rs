@@ -110,8 +110,9 @@ pub async fn get(
 ) -> Result<web::Json<Provider>, Problem> {
     let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         find(connection, member.tenant(), *id).await
-    });
-    Ok(web::Json(found.await?.into()))
+    })
+    .await?;
+    Ok(web::Json(found.into()))
 }
 
 pub(super) async fn find(

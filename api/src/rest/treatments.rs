@@ -209,8 +209,9 @@ pub async fn get(
     let language = Language::of(&request, &member.workspace.locale);
     let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         find(connection, member.tenant(), *id, language).await
-    });
-    Ok(web::Json(found.await?.1))
+    })
+    .await?;
+    Ok(web::Json(found.1))
 }
 
 /// As the database has it and as the wire tells it.

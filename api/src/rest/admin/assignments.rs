@@ -113,7 +113,7 @@ pub struct AssignmentChange {
     shared: Option<bool>,
     /// Replaces all of them.
     #[serde(default)]
-    #[garde(inner(length(min = 1, max = WINDOWS_MAX), inner(dive)))]
+    #[garde(inner(length(min = 1, max = WINDOWS_MAX)))]
     hours: Option<Vec<Hours>>,
 }
 

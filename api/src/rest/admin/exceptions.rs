@@ -8,7 +8,6 @@ use schema::ids::{ClinicId, ExceptionId, OperatoryId};
 use schema::models::catalogue::ScheduleException as Row;
 use schema::schema::{operatories, schedule_exceptions};
 use schema::tenancy::{self, Access};
-use uuid::Uuid;
 
 use super::clinics::{Place, tenants_at};
 use crate::app::App;

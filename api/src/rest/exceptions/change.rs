@@ -6,7 +6,6 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use schema::ids::{ExceptionId, ProviderId, TenantId};
 use schema::models::catalogue::ScheduleException as Row;
 use schema::schema::{providers, schedule_exceptions};
-use uuid::Uuid;
 
 use super::given::{ExceptionChange, NewException, Scope};
 use super::{Exception, store};

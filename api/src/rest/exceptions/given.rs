@@ -6,7 +6,6 @@ use schema::ids::{ClinicId, ExceptionId, OperatoryId, ProviderId, TenantId};
 use schema::models::catalogue::ScheduleException as Row;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy};

@@ -9,7 +9,6 @@ use schema::models::catalogue::Provider as Row;
 use schema::schema::{calendars, memberships, providers};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{Provider, find};
 use crate::app::App;
