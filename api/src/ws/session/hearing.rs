@@ -81,7 +81,7 @@ impl Session {
                 self.outbox.forget(Stream::Slots(feed));
                 self.outbox.answer(ok(id, serde_json::json!({})));
             }
-            Ok(Frame::Presence(presence)) => self.present(id, presence),
+            Ok(Frame::Presence(presence)) => self.present(id, rule, presence),
             Ok(Frame::Availability { tenant, query }) => {
                 self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {

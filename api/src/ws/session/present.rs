@@ -4,6 +4,7 @@ use schema::ids::CalendarId;
 
 use super::Session;
 use super::hearing::ok;
+use crate::auth::access::AccessRule;
 use crate::auth::principal::Caller;
 use crate::problem::Problem;
 use crate::ws::frames::Present;
@@ -12,7 +13,10 @@ use crate::ws::replies;
 use crate::ws::speaker::Speaker;
 
 impl Session {
-    pub(super) fn present(&mut self, id: u64, frame: Present) {
+    pub(super) fn present(&mut self, id: u64, rule: AccessRule, frame: Present) {
+        if let (Some(Speaker::Visitor(_)), Err(problem)) = (&self.speaker, rule.check_visitor()) {
+            return self.outbox.answer(replies::error(Some(id), &problem));
+        }
         let Some(followed) = self.followed.get(&frame.calendar) else {
             let problem = Problem::invalid("calendar", "one that this session follows");
             return self.outbox.answer(replies::error(Some(id), &problem));
