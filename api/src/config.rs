@@ -6,6 +6,7 @@ mod settings;
 
 use std::path::Path;
 
+use schema::retention::Keep;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -66,6 +67,15 @@ settings! {
     app_pool_size: usize = 16, "DENTICLOUD_APP_POOL_SIZE";
     /// Connections that load and audit the scheduling tables.
     engine_pool_size: usize = 8, "DENTICLOUD_ENGINE_POOL_SIZE";
+
+    /// Days for which clients can resume from the log, at least 7; older events are folded.
+    keep_events_days: u32 = 30, "DENTICLOUD_KEEP_EVENTS_DAYS";
+    /// Hours for which a repeated command gets its first answer, at least 24.
+    keep_answers_hours: u32 = 48, "DENTICLOUD_KEEP_ANSWERS_HOURS";
+    /// Months after which the time of visits that are over is put away.
+    settled_months: u32 = 13, "DENTICLOUD_SETTLED_MONTHS";
+    /// How often what is not kept any longer is put away, in minutes.
+    housekeeping_minutes: u32 = 60, "DENTICLOUD_HOUSEKEEPING_MINUTES";
 
     /// Network address to listen on.
     bind: String = "127.0.0.1".to_owned(), "BIND";
@@ -212,6 +222,16 @@ impl Config {
             .as_ref()
             .map(ExposeSecret::expose_secret)
             .ok_or(ConfigError::Missing("DATABASE_URL"))
+    }
+
+    /// How long what is kept.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep {
+            events_days: self.keep_events_days,
+            answers_hours: self.keep_answers_hours,
+            settled_months: self.settled_months,
+        }
     }
 
     /// The key of access tokens.

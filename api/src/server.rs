@@ -56,6 +56,8 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
     metrics::start();
     let settings = Settings {
         readers: config.engine_pool_size,
+        keep: config.keep(),
+        housekeeping_every: Duration::from_mins(config.housekeeping_minutes.max(1).into()),
         ..Settings::default()
     };
     let engine = Engine::start(config.database_url()?, settings, clock).await?;

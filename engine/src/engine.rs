@@ -22,6 +22,7 @@ use crate::coordinator::{self, KeyLocks};
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
+use crate::housekeeper::Housekeeper;
 use crate::plan;
 use crate::poller::Poller;
 use crate::registry::Registry;
@@ -151,6 +152,13 @@ impl Engine {
             stopping: stopped,
         };
         arbiters[0].spawn(poller.run(horizon));
+        let housekeeper = Housekeeper {
+            url: url.to_owned(),
+            keep: settings.keep,
+            every: settings.housekeeping_every,
+            stopping: stopping.subscribe(),
+        };
+        arbiters[0].spawn(housekeeper.run());
         let (unused, mut ending) = (Arc::clone(&directory), stopping.subscribe());
         let idle_after = settings.idle_after;
         arbiters[0].spawn(async move {

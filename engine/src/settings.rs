@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use schema::retention::Keep;
+
 /// How the engine runs. Every queue has a bound; over it the answer is `busy`.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -27,6 +29,10 @@ pub struct Settings {
     pub poll_every: Duration,
     /// How often visits in the chair are looked at that should have ended.
     pub overrun_every: Duration,
+    /// How long events, claims and first answers are kept.
+    pub keep: Keep,
+    /// How often what is not kept any longer is put away.
+    pub housekeeping_every: Duration,
     /// A calendar's actor without work sleeps after this long.
     pub idle_after: Duration,
 }
@@ -46,6 +52,8 @@ impl Default for Settings {
             commit_deadline: Duration::from_secs(5),
             poll_every: Duration::from_millis(250),
             overrun_every: Duration::from_secs(30),
+            keep: Keep::default(),
+            housekeeping_every: Duration::from_secs(3600),
             idle_after: Duration::from_secs(300),
         }
     }

@@ -10,6 +10,7 @@ pub mod calendars;
 pub mod commit;
 pub mod connection;
 pub mod epoch;
+pub mod fold;
 pub mod idempotency;
 pub mod ids;
 pub mod in_doubt;
@@ -17,6 +18,7 @@ pub mod log;
 pub mod migrate;
 pub mod models;
 pub mod patients;
+pub mod retention;
 pub mod rules;
 #[allow(missing_debug_implementations)] // generated
 #[rustfmt::skip]
