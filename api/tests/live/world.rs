@@ -87,6 +87,10 @@ impl World {
         }
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{}", self.running.address)
+    }
+
     /// The server's own state: for what no request can do.
     pub fn running_app(&self) -> &api::app::App {
         &self.running.app

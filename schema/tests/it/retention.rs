@@ -55,10 +55,13 @@ async fn old_events_are_folded_and_young_ones_stay() {
     let dentist = practice.dentists[0].1;
     run(
         &mut owner,
-        "UPDATE calendar_events SET at = at - interval '31 days' WHERE version <= 4;
-         UPDATE outbox SET created_at = created_at - interval '33 days'
-             WHERE tx IN (SELECT tx FROM calendar_events WHERE version <= 4);
-         UPDATE idempotency_results SET created_at = created_at - interval '49 hours'",
+        &format!(
+            "UPDATE calendar_events SET at = at - interval '31 days' WHERE tx IN (SELECT tx
+                 FROM calendar_events WHERE calendar_id = '{dentist}' AND version <= 4);
+             UPDATE outbox SET created_at = created_at - interval '33 days' WHERE tx IN (SELECT tx
+                 FROM calendar_events WHERE at < now() - interval '1 day');
+             UPDATE idempotency_results SET created_at = created_at - interval '49 hours'"
+        ),
     )
     .await;
     let done = tidy(&mut engine).await;
