@@ -78,6 +78,11 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 parts.directory.catch_up(calendar).await?;
                 continue;
             }
+            // Another visit of the day was committed meanwhile: the next plan knows it.
+            Reservation::Capped => {
+                tries += 1;
+                continue;
+            }
         };
         let touched: Vec<CalendarId> = plan.asks.keys().copied().collect();
         let done = plan.done.clone();
@@ -204,6 +209,7 @@ enum Reservation {
     Granted(Reserved),
     Taken(CalendarId, Arc<Claim>),
     Gone(CalendarId),
+    Capped,
 }
 
 /// Asks the calendars one after the other, in ascending order: so two commands never hold what the
@@ -245,6 +251,7 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
             }
             Answer::Taken(claim) => return Ok(Reservation::Taken(*id, claim)),
             Answer::Gone(_) => return Ok(Reservation::Gone(*id)),
+            Answer::Capped => return Ok(Reservation::Capped),
         }
     }
     Ok(Reservation::Granted(reserved))

@@ -16,9 +16,11 @@ use schema::models::pattern::Role;
 use schema::span::Span;
 
 use crate::command::{Book, Command, Done, Request, Reschedule, Resize, Target};
+use crate::directory::published::Published;
 use crate::directory::{Cell, Directory};
 use crate::engine::Parts;
 use crate::failure::{Failure, Refusal};
+use crate::scheduling::diary::{DailyCap, Own};
 use crate::scheduling::pattern;
 use crate::scheduling::placement::{self, Placement, Wish};
 use crate::scheduling::rejection::{Missing, Override, Rejection};
@@ -38,6 +40,15 @@ pub(crate) struct Plan {
     /// The patient's calendar: taken time there is told as `patient_busy`.
     pub patient: Option<CalendarId>,
     pub done: Done,
+}
+
+impl Plan {
+    /// Asks the provider's calendar to keep to a count.
+    pub(crate) fn keep_to(&mut self, cap: Option<DailyCap>, provider: CalendarId) {
+        if let (Some(cap), Some(ask)) = (cap, self.asks.get_mut(&provider)) {
+            ask.caps.push(cap);
+        }
+    }
 }
 
 /// Plans a command.
@@ -125,7 +136,7 @@ impl Planner<'_> {
             overrides: &wanted.overrides,
             avoid: self.avoid,
         };
-        let placed = self.place(&rules, &wish).await?;
+        let placed = self.place(&rules, &wish, Own::default()).await?;
         let mut pattern = placed.pattern.clone();
         pattern.push(pattern::patient(wanted.patient.calendar, duration));
         let appointment = Appointment {
@@ -148,22 +159,24 @@ impl Planner<'_> {
         let mut plan = self
             .visit("appointment.booked", None, appointment, &placed.overridden)
             .await?;
+        plan.keep_to(placed.cap, provider.calendar);
         plan.chosen = placed.chosen;
         plan.change.rules = rules.seen.clone();
         Ok(plan)
     }
 
-    async fn place(&self, rules: &RuleBook, wish: &Wish<'_>) -> Result<Placement, Refusal> {
+    /// Places a visit by the rules and the published timelines, on which `own` counts as free.
+    async fn place(
+        &self,
+        rules: &RuleBook,
+        wish: &Wish<'_>,
+        own: Own,
+    ) -> Result<Placement, Refusal> {
         let ids: Vec<CalendarId> = rules.calendars().collect();
         self.directory().ensure(&ids).await?;
-        let directory = self.directory();
-        let is_free = |calendar: CalendarId, span: Span| directory.is_free(calendar, span);
-        Ok(placement::place(
-            rules,
-            wish,
-            self.parts.clock.minute(),
-            &is_free,
-        )?)
+        let diary = Published::new(self.directory(), own);
+        let now = self.parts.clock.minute();
+        Ok(placement::place(rules, wish, now, &diary)?)
     }
 
     async fn reschedule(&self, to: &Reschedule) -> Result<Plan, Refusal> {
@@ -218,11 +231,6 @@ impl Planner<'_> {
             .ok_or(Rejection::BadDuration)?;
         // The visit's own time counts as free for itself.
         let held = self.held_by(&before).await?;
-        let directory = self.directory();
-        let ids: Vec<CalendarId> = rules.calendars().collect();
-        directory.ensure(&ids).await?;
-        let is_free =
-            |calendar: CalendarId, span: Span| directory.is_free_but_for(calendar, span, before.id);
         let wish = Wish {
             provider,
             treatment,
@@ -234,7 +242,8 @@ impl Planner<'_> {
             overrides,
             avoid: self.avoid,
         };
-        let placed = placement::place(&rules, &wish, self.parts.clock.minute(), &is_free)?;
+        let own = Own::appointment(before.id);
+        let placed = self.place(&rules, &wish, own).await?;
         let mut own_pattern = placed.pattern.clone();
         own_pattern.extend(
             before
@@ -258,6 +267,7 @@ impl Planner<'_> {
         let mut plan = self
             .visit(action, Some(held), after, &placed.overridden)
             .await?;
+        plan.keep_to(placed.cap, provider.calendar);
         plan.chosen = placed.chosen;
         plan.change.rules = rules.seen.clone();
         Ok(plan)
@@ -409,23 +419,6 @@ impl Planner<'_> {
             rules: schema::commit::RulesSeen::default(),
             key: self.key.cloned(),
             result: serde_json::to_value(done).map_err(|_| Failure::Internal)?,
-        })
-    }
-}
-
-impl Directory {
-    /// Whether nothing committed is in `span` of a calendar; an unknown calendar is never free.
-    pub(crate) fn is_free(&self, calendar: CalendarId, span: Span) -> bool {
-        let cell = self.loaded(calendar);
-        cell.is_some_and(|cell| cell.timeline().overlapping(span).next().is_none())
-    }
-
-    fn is_free_but_for(&self, calendar: CalendarId, span: Span, own: AppointmentId) -> bool {
-        let cell = self.loaded(calendar);
-        cell.is_some_and(|cell| {
-            cell.timeline()
-                .overlapping(span)
-                .all(|claim| visit::belongs_to(claim, own))
         })
     }
 }

@@ -2,7 +2,8 @@
 
 use actix_web::web;
 use chrono::{DateTime, Utc};
-use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Search, Slot};
+use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Slot};
+use engine::scheduling::diary::Own;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::{Missing, Rejection};
 use engine::scheduling::rulebook::RuleBook;
@@ -124,7 +125,9 @@ pub async fn find(app: &App, member: &Member, query: &AvailabilityQuery) -> Resu
         range,
         duration: query.duration,
         asker: Asker::Staff,
+        order: Order::Earliest,
         limit,
+        own: Own::default(),
     };
     let slots = app.engine.availability(&rules, &search).await?;
     Ok(Slots {

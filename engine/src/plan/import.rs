@@ -35,6 +35,7 @@ pub(super) async fn plan(planner: &Planner<'_>, import: &Import) -> Result<Plan,
         books: SmallVec::new(),
         states: SmallVec::new(),
         frees: SmallVec::new(),
+        caps: SmallVec::new(),
     };
     let mut claims_del = Vec::new();
     for (id, span) in &known {

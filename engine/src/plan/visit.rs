@@ -91,6 +91,7 @@ pub(super) fn change(
             books: new.iter().copied().collect(),
             states: SmallVec::new(),
             frees: old.iter().map(|claim| (claim.id, claim.span)).collect(),
+            caps: SmallVec::new(),
         };
         result.ops.insert(calendar, ops);
         result.asks.insert(calendar, ask);
