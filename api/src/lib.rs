@@ -11,6 +11,7 @@ pub mod logging;
 pub mod metrics;
 pub mod names;
 pub mod openapi;
+pub mod practices;
 pub mod problem;
 pub mod request;
 pub mod rest;
