@@ -5,6 +5,7 @@ pub mod cells;
 pub mod diary;
 pub mod hours;
 pub mod intervals;
+pub mod lending;
 pub mod pattern;
 pub mod placement;
 pub mod policy;

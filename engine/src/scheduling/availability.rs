@@ -152,7 +152,7 @@ impl<'a> Context<'a> {
         provider
             .seats()
             .iter()
-            .filter(|seat| seat.active && treatment.fits(seat.operatory))
+            .filter(|seat| seat.active && treatment.can_be_done_in(seat.operatory))
             .filter(|seat| wanted.is_empty() || wanted.contains(&seat.operatory))
     }
 

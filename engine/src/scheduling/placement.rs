@@ -102,7 +102,7 @@ pub fn place(
     })
 }
 
-/// Whether the asker can have this treatment of this provider, in the operatory that is named.
+/// Whether the asker can have this treatment of this provider.
 pub(super) fn is_offered(book: &RuleBook, wish: &Wish<'_>) -> bool {
     let Wish {
         provider,
@@ -113,7 +113,6 @@ pub(super) fn is_offered(book: &RuleBook, wish: &Wish<'_>) -> bool {
         && provider.active
         && book.offers(provider, treatment)
         && (wish.asker == Asker::Staff || treatment.online_bookable)
-        && wish.operatory.is_none_or(|id| treatment.fits(id))
 }
 
 /// The count that the visit adds to, unless staff may pass it.
@@ -250,6 +249,9 @@ fn choose_operatory<'a>(
             .get(&id)
             .filter(|o| o.active)
             .ok_or(missing)?;
+        if !wish.treatment.can_be_done_in(id) {
+            return Err(Rejection::NotOffered);
+        }
         if !book.is_assigned(wish.provider.id, id) {
             let rule = Override::NoAssignment;
             unless_overridden(wish, rule, overridden, Rejection::NoAssignment)?;
@@ -385,6 +387,9 @@ fn choose_other(
         Role::Equipment => equipment(wish.treatment, operatory.clinic).collect(),
         role => staff(book, role).collect(),
     };
+    if role == Role::Equipment && wish.treatment.equipment.is_empty() {
+        return Err(Rejection::NotOffered);
+    }
     let parts = parts(wish, role);
     let at_hand = everybody.iter().filter(|other| other.is_there(&parts));
     let mut pool: Vec<CalendarId> = at_hand.map(|other| other.calendar).collect();

@@ -1,5 +1,7 @@
 //! The rules of one practice, made of its rows: who works where and when, and what is offered.
 
+mod coverage;
+mod equipment;
 mod read;
 pub mod schedule;
 
@@ -12,10 +14,12 @@ use schema::models::catalogue as rows;
 use schema::models::pattern::{Role, Segment};
 use schema::rules::TenantRows;
 use schema::span::Span;
+use uuid::Uuid;
 
 use super::intervals::IntervalSet;
 use super::policy::Policy;
 use super::zone::Zone;
+pub use equipment::Equipment;
 use read::{exception, role, zone};
 use schedule::{Grid, Hours, Schedule, Schedules};
 
@@ -32,7 +36,7 @@ pub struct RuleBook {
     pub providers: BTreeMap<ProviderId, Provider>,
     pub operatories: BTreeMap<OperatoryId, Operatory>,
     pub treatments: BTreeMap<TreatmentId, Treatment>,
-    pub equipment: BTreeMap<uuid::Uuid, Equipment>,
+    pub equipment: BTreeMap<Uuid, Equipment>,
     /// Every calendar of `providers`, `operatories` and `equipment`: their numbers.
     calendars: Arc<[CalendarId]>,
     grid: Grid,
@@ -47,24 +51,12 @@ pub struct Provider {
     /// The calendar's place in [`RuleBook::numbered_calendars`].
     pub number: usize,
     pub active: bool,
+    /// Whether hours of their own are kept.
+    keeps_hours: bool,
     /// When they are at work where they do not lead.
     at_work: Arc<Schedule>,
     /// Where they are assigned, by the operatory's name; inactive operatories too.
     seats: Vec<Seat>,
-}
-
-/// A machine that treatments need.
-#[derive(Clone, Debug)]
-pub struct Equipment {
-    pub name: String,
-    pub calendar: CalendarId,
-    /// The calendar's place in [`RuleBook::numbered_calendars`].
-    pub number: usize,
-    /// Where it stands; it can be carried anywhere without.
-    pub clinic: Option<ClinicId>,
-    pub active: bool,
-    /// When it can be used; always without.
-    hours: Option<Arc<Schedule>>,
 }
 
 /// A provider's right to an operatory, over all assignments to it.
@@ -76,7 +68,10 @@ pub struct Seat {
     pub calendar: CalendarId,
     pub number: usize,
     pub active: bool,
-    /// When the provider may work there.
+    /// When it is lent to the provider.
+    pub lent: Arc<Schedule>,
+    /// When the provider may work there: as lent, and where hours of their own are kept, only
+    /// within those.
     pub schedule: Arc<Schedule>,
 }
 
@@ -143,13 +138,13 @@ impl RuleBook {
     }
 
     fn read(rows: TenantRows) -> Result<Self, String> {
-        let mut zones = HashMap::new();
+        let mut clinics = HashMap::new();
         let mut seen = RulesSeen::default();
         seen.tenants
             .insert(rows.tenant.id, rows.tenant.rules_version);
         for clinic in &rows.clinics {
             seen.clinics.insert(clinic.id, clinic.rules_version);
-            zones.insert(clinic.id, zone(&clinic.zone)?);
+            clinics.insert(clinic.id, (zone(&clinic.zone)?, clinic.active));
         }
         let practice_zone = zone(&rows.tenant.zone)?;
         let exceptions = |belongs: &dyn Fn(&rows::ScheduleException) -> bool| {
@@ -170,7 +165,9 @@ impl RuleBook {
         for row in &rows.providers {
             let own = exceptions(&|e| e.provider_id == Some(row.id))?;
             // Without hours of their own they are there whenever the visit may be, but for time off.
-            let (hours, layers) = match kept.remove(&row.calendar_id) {
+            let hours = kept.remove(&row.calendar_id);
+            let keeps_hours = hours.is_some();
+            let (hours, layers) = match hours {
                 Some(hours) => (hours, vec![of_tenant.clone(), own.clone()]),
                 None => (vec![Hours::always()], vec![own.clone()]),
             };
@@ -181,6 +178,7 @@ impl RuleBook {
                 calendar: row.calendar_id,
                 number: number(row.calendar_id),
                 active: row.active,
+                keeps_hours,
                 at_work: schedules.of(practice_zone, hours, layers),
                 seats: Vec::new(),
             };
@@ -190,7 +188,7 @@ impl RuleBook {
         let mut operatories = BTreeMap::new();
         let mut of_operatory = HashMap::new();
         for row in &rows.operatories {
-            let zone = zones
+            let (zone, open) = clinics
                 .get(&row.clinic_id)
                 .ok_or("an operatory without clinic")?;
             let operatory = Operatory {
@@ -199,7 +197,7 @@ impl RuleBook {
                 clinic: row.clinic_id,
                 calendar: row.calendar_id,
                 number: number(row.calendar_id),
-                active: row.active,
+                active: row.active && *open,
                 zone: *zone,
             };
             let of_clinic = exceptions(&|e| e.clinic_id == Some(row.clinic_id))?;
@@ -210,16 +208,10 @@ impl RuleBook {
         let mut equipment = BTreeMap::new();
         for row in &rows.equipment {
             let hours = kept.remove(&row.calendar_id);
-            let device = Equipment {
-                name: row.name.clone(),
-                calendar: row.calendar_id,
-                number: number(row.calendar_id),
-                clinic: row.clinic_id,
-                active: row.active,
-                hours: hours
-                    .map(|hours| schedules.of(practice_zone, hours, vec![of_tenant.clone()])),
-            };
-            equipment.insert(row.id, device);
+            let hours =
+                hours.map(|hours| schedules.of(practice_zone, hours, vec![of_tenant.clone()]));
+            let machine = Equipment::new(row, number(row.calendar_id), hours);
+            equipment.insert(row.id, machine);
         }
 
         let mut assigned: BTreeMap<(ProviderId, OperatoryId), Vec<Hours>> = BTreeMap::new();
@@ -242,13 +234,16 @@ impl RuleBook {
                 of_chair.clone(),
                 own.clone(),
             ];
+            let lent = schedules.of(operatory.zone, hours, layers);
+            let own = provider.keeps_hours.then_some(&provider.at_work);
             provider.seats.push(Seat {
                 operatory: operatory.id,
                 clinic: operatory.clinic,
                 calendar: operatory.calendar,
                 number: operatory.number,
                 active: operatory.active,
-                schedule: schedules.of(operatory.zone, hours, layers),
+                schedule: own.map_or_else(|| Arc::clone(&lent), |own| schedules.both(&lent, own)),
+                lent,
             });
         }
         let name = |seat: &Seat| operatories.get(&seat.operatory).map(|found| &found.name);
@@ -308,7 +303,7 @@ impl RuleBook {
     pub fn operatories_for(&self, provider: ProviderId, treatment: &Treatment) -> Vec<&Operatory> {
         let seats = self.seats(provider).iter();
         seats
-            .filter(|seat| seat.active && treatment.fits(seat.operatory))
+            .filter(|seat| seat.active && treatment.can_be_done_in(seat.operatory))
             .filter_map(|seat| self.operatories.get(&seat.operatory))
             .collect()
     }
@@ -328,12 +323,26 @@ impl RuleBook {
             .unwrap_or_default()
     }
 
-    /// When `provider` may work in `operatory` within `range`.
+    /// When `provider` may work in `operatory` within `range`: as lent, and where hours of their own
+    /// are kept, only within those.
     #[must_use]
     pub fn open(&self, provider: &Provider, operatory: &Operatory, range: Span) -> IntervalSet {
-        let mut seats = provider.seats.iter();
-        let seat = seats.find(|seat| seat.operatory == operatory.id);
+        let seat = provider.seat(operatory.id);
         seat.map_or_else(IntervalSet::new, |seat| seat.schedule.open(range))
+    }
+
+    /// When `operatory` is lent to `provider` within `range`.
+    #[must_use]
+    pub fn lent(&self, provider: &Provider, operatory: &Operatory, range: Span) -> IntervalSet {
+        let seat = provider.seat(operatory.id);
+        seat.map_or_else(IntervalSet::new, |seat| seat.lent.open(range))
+    }
+
+    /// When a person works, wherever; `None` when no hours are kept for them: they are there
+    /// whenever the visit may be, but for time off.
+    #[must_use]
+    pub fn staff_hours(&self, provider: &Provider, range: Span) -> Option<IntervalSet> {
+        (provider.keeps_hours).then(|| provider.at_work.open(range))
     }
 
     /// The starts that are offered every `interval` minutes.
@@ -360,6 +369,13 @@ impl Provider {
         &self.seats
     }
 
+    /// Their right to one operatory.
+    #[must_use]
+    pub fn seat(&self, operatory: OperatoryId) -> Option<&Seat> {
+        let mut seats = self.seats.iter();
+        seats.find(|seat| seat.operatory == operatory)
+    }
+
     /// When they are at work where they do not lead the visit: their own hours, less time off.
     /// Nobody without hours of their own is ever missing but then.
     #[must_use]
@@ -368,24 +384,10 @@ impl Provider {
     }
 }
 
-impl Equipment {
-    /// When it can be used; `None` is always.
-    #[must_use]
-    pub fn hours(&self) -> Option<&Schedule> {
-        self.hours.as_deref()
-    }
-
-    /// Whether it can be used in a clinic.
-    #[must_use]
-    pub fn is_in(&self, clinic: ClinicId) -> bool {
-        self.clinic.is_none_or(|place| place == clinic)
-    }
-}
-
 impl Treatment {
-    /// Whether it can be done in that operatory.
+    /// Whether the operatory is one of those that it can be done in.
     #[must_use]
-    pub fn fits(&self, operatory: OperatoryId) -> bool {
+    pub fn can_be_done_in(&self, operatory: OperatoryId) -> bool {
         self.operatories.is_empty() || self.operatories.contains(&operatory)
     }
 
@@ -400,3 +402,6 @@ impl Treatment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

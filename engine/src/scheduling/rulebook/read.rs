@@ -6,6 +6,7 @@ use schema::ids::{AssignmentId, CalendarId, TreatmentId};
 use schema::models::catalogue as rows;
 use schema::models::pattern::{Role, Segment};
 use schema::rules::TenantRows;
+use uuid::Uuid;
 
 use super::schedule::Hours;
 use super::{Assignment, Equipment, Treatment};
@@ -90,7 +91,7 @@ pub(super) fn calendar_hours(rows: &TenantRows) -> Result<HashMap<CalendarId, Ve
 /// What is offered.
 pub(super) fn treatments(
     rows: &TenantRows,
-    equipment: &BTreeMap<uuid::Uuid, Equipment>,
+    equipment: &BTreeMap<Uuid, Equipment>,
 ) -> Result<BTreeMap<TreatmentId, Treatment>, String> {
     let mut found = BTreeMap::new();
     for row in &rows.treatments {
@@ -103,7 +104,7 @@ pub(super) fn treatments(
                 row.code
             ));
         }
-        let devices: Vec<uuid::Uuid> = of_treatment(&rows.treatment_equipment, row.id);
+        let devices: Vec<Uuid> = of_treatment(&rows.treatment_equipment, row.id);
         let devices = devices.iter().filter_map(|id| equipment.get(id));
         let treatment = Treatment {
             id: row.id,

@@ -46,6 +46,13 @@ impl Hours {
 }
 
 /// What a schedule is made of.
+#[derive(Debug)]
+enum Source {
+    Rules(Rules),
+    /// What two others have in common.
+    Both(Arc<Schedule>, Arc<Schedule>),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Rules {
     zone: Zone,
@@ -59,7 +66,7 @@ struct Rules {
 pub struct Schedule {
     /// Its place among the book's schedules.
     pub(in crate::scheduling) number: usize,
-    rules: Rules,
+    source: Source,
     pages: Memory<OpenPage>,
 }
 
@@ -70,13 +77,21 @@ struct OpenPage {
 }
 
 impl Schedule {
+    fn new(number: usize, source: Source) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            source,
+            pages: Memory::default(),
+        })
+    }
+
     /// When it is open within `range`.
     #[must_use]
     pub fn open(&self, range: Span) -> IntervalSet {
         let first = cells::page_of(cells::word_of(range.start()));
         let last = cells::page_of(cells::word_of(range.end().plus(-1)));
         if last - first > 1 {
-            return self.rules.open(range);
+            return self.source.open(range);
         }
         (first..=last)
             .map(|page| self.page(page))
@@ -95,7 +110,7 @@ impl Schedule {
     fn page(&self, number: i64) -> Arc<OpenPage> {
         self.pages.get(number, || {
             let open = cells::page_span(number)
-                .map(|span| self.rules.open(span))
+                .map(|span| self.source.open(span))
                 .unwrap_or_default();
             let mut cells = Cells::default();
             for span in &open {
@@ -103,6 +118,15 @@ impl Schedule {
             }
             OpenPage { open, cells }
         })
+    }
+}
+
+impl Source {
+    fn open(&self, range: Span) -> IntervalSet {
+        match self {
+            Self::Rules(rules) => rules.open(range),
+            Self::Both(one, other) => one.open(range).intersection(&other.open(range)),
+        }
     }
 }
 
@@ -127,7 +151,10 @@ impl Rules {
 
 /// Makes schedules; those that say the same are the same.
 #[derive(Default)]
-pub(super) struct Schedules(HashMap<Rules, Arc<Schedule>>);
+pub(super) struct Schedules {
+    by_rules: HashMap<Rules, Arc<Schedule>>,
+    both: HashMap<(usize, usize), Arc<Schedule>>,
+}
 
 impl Schedules {
     pub(super) fn of(
@@ -136,21 +163,27 @@ impl Schedules {
         hours: Vec<Hours>,
         layers: Vec<Vec<Exception>>,
     ) -> Arc<Schedule> {
+        let number = self.next();
         let rules = Rules {
             zone,
             hours,
             layers,
         };
-        if let Some(known) = self.0.get(&rules) {
-            return Arc::clone(known);
-        }
-        let schedule = Arc::new(Schedule {
-            number: self.0.len(),
-            rules: rules.clone(),
-            pages: Memory::default(),
-        });
-        self.0.insert(rules, Arc::clone(&schedule));
-        schedule
+        let source = || Source::Rules(rules.clone());
+        let schedule = self.by_rules.entry(rules.clone());
+        Arc::clone(schedule.or_insert_with(|| Schedule::new(number, source())))
+    }
+
+    /// What two schedules have in common.
+    pub(super) fn both(&mut self, one: &Arc<Schedule>, other: &Arc<Schedule>) -> Arc<Schedule> {
+        let number = self.next();
+        let source = || Source::Both(Arc::clone(one), Arc::clone(other));
+        let schedule = self.both.entry((one.number, other.number));
+        Arc::clone(schedule.or_insert_with(|| Schedule::new(number, source())))
+    }
+
+    fn next(&self) -> usize {
+        self.by_rules.len() + self.both.len()
     }
 }
 
