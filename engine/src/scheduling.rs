@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod cells;
 pub mod diary;
+pub mod draft;
 pub mod hours;
 pub mod intervals;
 pub mod lending;
@@ -11,6 +12,8 @@ pub mod placement;
 pub mod policy;
 pub mod recurrence;
 pub mod rejection;
+pub mod relocation;
+pub mod repetition;
 pub mod reservation;
 pub mod rulebook;
 pub mod status;

@@ -42,6 +42,8 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        cancel_code -> Nullable<Text>,
+        detached -> Bool,
     }
 }
 
@@ -83,6 +85,24 @@ diesel::table! {
         role -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    blocks (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        calendar_id -> Uuid,
+        kind -> Text,
+        first_start -> Timestamp,
+        first_end -> Timestamp,
+        zone -> Text,
+        rrule -> Nullable<Text>,
+        rdates -> Array<Nullable<Timestamp>>,
+        exdates -> Array<Nullable<Timestamp>>,
+        version -> Int8,
+        created_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -135,6 +155,9 @@ diesel::table! {
         hold_id -> Nullable<Uuid>,
         source -> Nullable<Text>,
         title -> Nullable<Text>,
+        block_id -> Nullable<Uuid>,
+        occurrence -> Nullable<Timestamp>,
+        detached -> Bool,
     }
 }
 
@@ -149,6 +172,9 @@ diesel::table! {
         hold_id -> Nullable<Uuid>,
         source -> Nullable<Text>,
         title -> Nullable<Text>,
+        block_id -> Nullable<Uuid>,
+        occurrence -> Nullable<Timestamp>,
+        detached -> Bool,
     }
 }
 
@@ -357,7 +383,7 @@ diesel::table! {
         provider_id -> Uuid,
         treatment_id -> Uuid,
         operatory_id -> Nullable<Uuid>,
-        rrule -> Text,
+        rrule -> Nullable<Text>,
         first_start -> Timestamp,
         zone -> Text,
         rdates -> Array<Nullable<Timestamp>>,
@@ -365,6 +391,9 @@ diesel::table! {
         policy -> Text,
         version -> Int8,
         created_at -> Timestamptz,
+        duration_min -> Nullable<Int2>,
+        window_min -> Nullable<Int2>,
+        created_by -> Nullable<Uuid>,
     }
 }
 
@@ -479,6 +508,8 @@ diesel::joinable!(appointments -> tenants (tenant_id));
 diesel::joinable!(assignments -> operatories (operatory_id));
 diesel::joinable!(assignments -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
+diesel::joinable!(blocks -> calendars (calendar_id));
+diesel::joinable!(blocks -> tenants (tenant_id));
 diesel::joinable!(calendar_events -> calendars (calendar_id));
 diesel::joinable!(calendars -> tenants (tenant_id));
 diesel::joinable!(claims -> calendars (calendar_id));
@@ -518,6 +549,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     assignment_hours,
     assignments,
     audit_log,
+    blocks,
     calendar_events,
     calendar_hours,
     calendars,

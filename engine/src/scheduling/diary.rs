@@ -92,14 +92,18 @@ pub struct DailyCap {
     pub day: Span,
     /// At most this many.
     pub most: usize,
+    /// How many would be added.
+    pub adds: usize,
 }
 
 impl DailyCap {
-    /// Whether the visits and holds of that day on the provider's calendar leave no room for one
-    /// more.
+    /// Whether the visits and holds of that day on the provider's calendar leave no room for those
+    /// that would be added. `own` are those that would go: what stays within a day that is over its
+    /// cap already adds nothing to it.
     #[must_use]
     pub fn is_reached(&self, timeline: &Timeline, own: impl Fn(&Claim) -> bool) -> bool {
-        self.most == 0 || self.count(timeline, own) >= self.most
+        let after = self.count(timeline, own) + self.adds;
+        after > self.most && after > self.count(timeline, |_| false)
     }
 
     /// The visits and holds that begin on the day.

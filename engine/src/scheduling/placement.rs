@@ -64,9 +64,6 @@ pub struct Placement {
     pub chosen: BTreeSet<CalendarId>,
     /// The rules that were broken because staff said so.
     pub overridden: BTreeSet<Override>,
-    /// The count that this visit adds to, if its treatment has one: the provider's calendar is
-    /// asked to keep to it, as others may be adding at this moment.
-    pub cap: Option<DailyCap>,
 }
 
 /// Places a visit, or says which rule refuses it. The diary guides choices, and where nothing is
@@ -85,7 +82,7 @@ pub fn place(
     }
     let mut overridden = BTreeSet::new();
     check_time(book, wish, now, &mut overridden)?;
-    let cap = check_cap(book, wish, &mut overridden, diary)?;
+    check_cap(book, wish, &mut overridden, diary)?;
     let operatory = choose_operatory(book, wish, &mut overridden, diary)?;
     let mut chosen = BTreeSet::new();
     if wish.operatory.is_none() {
@@ -98,7 +95,6 @@ pub fn place(
         pattern,
         chosen,
         overridden,
-        cap,
     })
 }
 
@@ -115,24 +111,24 @@ pub(super) fn is_offered(book: &RuleBook, wish: &Wish<'_>) -> bool {
         && (wish.asker == Asker::Staff || treatment.online_bookable)
 }
 
-/// The count that the visit adds to, unless staff may pass it.
+/// Whether the day takes one more. Others may be adding to it at this moment: the provider's
+/// calendar is asked to keep to the cap too.
 fn check_cap(
     book: &RuleBook,
     wish: &Wish<'_>,
     overridden: &mut BTreeSet<Override>,
     diary: &dyn Diary,
-) -> Result<Option<DailyCap>, Rejection> {
+) -> Result<(), Rejection> {
     let Some(cap) = daily_cap(book, wish.provider, wish.treatment, wish.span.start()) else {
-        return Ok(None);
+        return Ok(());
     };
     let timeline = diary.timeline(wish.provider.calendar);
     let own = |claim: &schema::models::claim::Claim| diary.own().has(claim);
     if timeline.is_some_and(|timeline| cap.is_reached(&timeline, own)) {
         let refusal = Rejection::DailyCap { most: cap.most };
         unless_overridden(wish, Override::DailyCap, overridden, refusal)?;
-        return Ok(None);
     }
-    Ok(Some(cap))
+    Ok(())
 }
 
 /// What is counted with a visit that begins at `start`; `None` where nothing is.
@@ -150,6 +146,7 @@ pub fn daily_cap(
         treatment: treatment.id,
         day,
         most,
+        adds: 1,
     })
 }
 

@@ -51,6 +51,7 @@ fn check(history: &str, expected: Expect) {
                     change,
                     books: SmallVec::new(),
                     states: SmallVec::new(),
+                    keeps: SmallVec::new(),
                     frees: SmallVec::new(),
                     caps: SmallVec::new(),
                 };
@@ -63,6 +64,7 @@ fn check(history: &str, expected: Expect) {
                     match pair[0] {
                         "books" => ask.books.push(span),
                         "states" => ask.states.push(span),
+                        "keeps" => ask.keeps.push(span),
                         "frees" => ask.frees.push((claim_id(span), span)),
                         other => unreachable!("{other}"),
                     }
@@ -120,6 +122,7 @@ fn cap(most: usize) -> DailyCap {
         treatment: TreatmentId(Uuid::nil()),
         day: parse("0-24"),
         most,
+        adds: 1,
     }
 }
 
