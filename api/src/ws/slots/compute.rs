@@ -115,13 +115,9 @@ impl Course {
         }
         for window in windows {
             let search = Search {
-                treatment,
                 providers: providers.clone(),
-                operatories: Vec::new(),
-                range: window,
-                duration: None,
-                asker: Asker::Public,
                 limit: SLOTS_MAX,
+                ..Search::any(&book, treatment, window, Asker::Public)
             };
             let found = self.app.engine.availability(&book, &search).await?;
             self.app.slot_feeds.computed();
@@ -191,7 +187,11 @@ fn calendars(
     treatment: &Treatment,
     providers: &[&Provider],
 ) -> BTreeSet<CalendarId> {
-    let mut found: BTreeSet<CalendarId> = treatment.equipment.iter().copied().collect();
+    let mut found: BTreeSet<CalendarId> = treatment
+        .equipment
+        .iter()
+        .map(|machine| machine.calendar)
+        .collect();
     for provider in providers {
         found.insert(provider.calendar);
         let chairs = book.operatories_for(provider.id, treatment);
