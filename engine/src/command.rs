@@ -1,11 +1,13 @@
 //! Everything that can be asked of the engine, as values. REST, WebSocket and the command line all
 //! build these.
 
+pub mod hold;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schema::ids::{
-    AppointmentId, CalendarId, ClaimId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId,
-    UserId,
+    AppointmentId, CalendarId, ClaimId, HoldId, OperatoryId, PatientId, ProviderId, TenantId,
+    TreatmentId, UserId,
 };
 use schema::models::appointment::{Appointment, Status};
 use schema::span::{Minute, Span};
@@ -47,6 +49,19 @@ pub enum Command {
         notes: Option<String>,
     },
     Import(Import),
+    Hold(hold::Hold),
+    Renew {
+        hold: HoldId,
+    },
+    Release {
+        hold: HoldId,
+    },
+    Confirm(hold::Confirm),
+    /// Removes a hold whose time is over.
+    Expire {
+        hold: HoldId,
+    },
+    Abandon(hold::Abandon),
 }
 
 impl Command {
@@ -61,6 +76,12 @@ impl Command {
             Self::SetStatus { .. } => "set_status",
             Self::EditNotes { .. } => "edit_notes",
             Self::Import(_) => "import",
+            Self::Hold(_) => "hold",
+            Self::Renew { .. } => "renew",
+            Self::Release { .. } => "release",
+            Self::Confirm(_) => "confirm",
+            Self::Expire { .. } => "expire",
+            Self::Abandon(_) => "abandon",
         }
     }
 }
@@ -139,6 +160,7 @@ pub struct BusyTime {
 #[serde(tag = "done", rename_all = "snake_case")]
 pub enum Done {
     Appointment(Box<Appointment>),
+    Hold(Box<hold::HoldState>),
     Imported {
         added: usize,
         removed: usize,

@@ -1,6 +1,7 @@
 //! From a command to what it would change: the claims it asks for, and the rows and events it would
 //! commit. Reads rules and published timelines; changes nothing.
 
+mod hold;
 mod import;
 mod visit;
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use schema::appointments;
+use schema::commit::holds::HoldChanges;
 use schema::commit::{Change, Key};
 use schema::ids::{AppointmentId, CalendarId, TxId};
 use schema::models::appointment::{Appointment, Status};
@@ -40,20 +42,22 @@ pub(crate) struct Plan {
     pub done: Done,
 }
 
-/// Plans a command.
+/// Plans a command. `may_expire`: whether holds whose time looks over may make room.
 pub(crate) async fn plan(
     parts: &Parts,
     request: &Request,
     key: Option<&Key>,
     avoid: &BTreeSet<CalendarId>,
+    may_expire: bool,
 ) -> Result<Plan, Refusal> {
     let planner = Planner {
         parts,
         request,
         key,
         avoid,
+        may_expire,
     };
-    match &request.command {
+    let mut plan = match &request.command {
         Command::Book(book) => planner.book(book).await,
         Command::Reschedule(to) => planner.reschedule(to).await,
         Command::Resize(to) => planner.resize(to).await,
@@ -73,7 +77,15 @@ pub(crate) async fn plan(
             planner.edit_notes(*appointment, notes.clone()).await
         }
         Command::Import(wanted) => import::plan(&planner, wanted).await,
-    }
+        Command::Hold(wanted) => planner.hold(wanted).await,
+        Command::Renew { hold } => planner.renew(*hold).await,
+        Command::Release { hold } => planner.release(*hold).await,
+        Command::Confirm(wanted) => planner.confirm(wanted).await,
+        Command::Expire { hold } => planner.expire(*hold).await,
+        Command::Abandon(wanted) => planner.abandon(wanted).await,
+    }?;
+    planner.make_room(&mut plan).await?;
+    Ok(plan)
 }
 
 struct Planner<'a> {
@@ -81,6 +93,8 @@ struct Planner<'a> {
     request: &'a Request,
     key: Option<&'a Key>,
     avoid: &'a BTreeSet<CalendarId>,
+    /// Whether holds whose time is over may go: not once the database's clock has said otherwise.
+    may_expire: bool,
 }
 
 impl Planner<'_> {
@@ -404,8 +418,7 @@ impl Planner<'_> {
             claims_del: Vec::new(),
             labels: HashMap::new(),
             appointments: Vec::new(),
-            holds_put: Vec::new(),
-            holds_del: Vec::new(),
+            holds: HoldChanges::default(),
             rules: schema::commit::RulesSeen::default(),
             key: self.key.cloned(),
             result: serde_json::to_value(done).map_err(|_| Failure::Internal)?,

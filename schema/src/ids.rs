@@ -94,6 +94,10 @@ typed_ids! {
     AppointmentId,
     /// Time kept for somebody until an expiry.
     HoldId,
+    /// Somebody on the waitlist.
+    EntryId,
+    /// Time offered to somebody on the waitlist.
+    OfferId,
     /// Visits made by one recurrence rule.
     SeriesId,
     /// One command's effect; the same on every calendar that it touches.

@@ -7,6 +7,7 @@ pub mod calendars;
 pub mod commit;
 pub mod connection;
 pub mod epoch;
+pub mod holds;
 pub mod idempotency;
 pub mod ids;
 pub mod in_doubt;
@@ -21,3 +22,4 @@ pub mod span;
 pub mod tenancy;
 #[cfg(feature = "test-db")]
 pub mod test_db;
+pub mod waitlist;

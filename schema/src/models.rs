@@ -5,3 +5,4 @@ pub mod catalogue;
 pub mod claim;
 pub mod hold;
 pub mod pattern;
+pub mod waitlist;

@@ -167,6 +167,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    freed_times (id) {
+        id -> Int8,
+        tenant_id -> Uuid,
+        calendar_ids -> Array<Nullable<Uuid>>,
+        start_at -> Timestamptz,
+        end_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     holds (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -183,6 +194,8 @@ diesel::table! {
         expires_at -> Timestamptz,
         renewable_until -> Timestamptz,
         created_at -> Timestamptz,
+        ended -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -434,6 +447,11 @@ diesel::table! {
         expires_at -> Timestamptz,
         status -> Text,
         created_at -> Timestamptz,
+        provider_id -> Uuid,
+        operatory_id -> Uuid,
+        start_at -> Timestamptz,
+        end_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -448,6 +466,7 @@ diesel::joinable!(claims -> calendars (calendar_id));
 diesel::joinable!(claims -> tenants (tenant_id));
 diesel::joinable!(equipment -> clinics (clinic_id));
 diesel::joinable!(equipment -> tenants (tenant_id));
+diesel::joinable!(freed_times -> tenants (tenant_id));
 diesel::joinable!(holds -> operatories (operatory_id));
 diesel::joinable!(holds -> tenants (tenant_id));
 diesel::joinable!(idempotency_results -> tenants (tenant_id));
@@ -473,6 +492,7 @@ diesel::joinable!(series -> tenants (tenant_id));
 diesel::joinable!(treatment_operatories -> operatories (operatory_id));
 diesel::joinable!(treatments -> tenants (tenant_id));
 diesel::joinable!(waitlist_entries -> tenants (tenant_id));
+diesel::joinable!(waitlist_offers -> operatories (operatory_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -488,6 +508,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     clinics,
     database_epoch,
     equipment,
+    freed_times,
     holds,
     idempotency_results,
     memberships,

@@ -30,6 +30,10 @@ pub enum Rejection {
     NotOffered,
     #[error("not a patient of this practice")]
     NotYourPatient,
+    #[error("the hold is no more: choose a time again")]
+    HoldExpired,
+    #[error("there are as many holds as there may be, or this one has been kept as long as it may")]
+    HoldLimit,
     #[error("the idempotency key was used for another command")]
     IdempotencyMismatch,
     #[error("no such {0}")]
@@ -50,11 +54,15 @@ pub struct Conflict {
 pub enum Missing {
     Appointment,
     Calendar,
+    Hold,
     Operatory,
     Patient,
     Provider,
     Tenant,
     Treatment,
+    /// On the waitlist.
+    Entry,
+    Offer,
 }
 
 impl std::fmt::Display for Missing {
@@ -62,11 +70,14 @@ impl std::fmt::Display for Missing {
         f.write_str(match self {
             Self::Appointment => "appointment",
             Self::Calendar => "calendar",
+            Self::Hold => "hold",
             Self::Operatory => "operatory",
             Self::Patient => "patient",
             Self::Provider => "provider",
             Self::Tenant => "practice",
             Self::Treatment => "treatment",
+            Self::Entry => "entry of the waitlist",
+            Self::Offer => "offer",
         })
     }
 }
@@ -88,6 +99,8 @@ impl Rejection {
             Self::NoAssignment => "no_assignment",
             Self::NotOffered => "not_offered",
             Self::NotYourPatient => "not_your_patient",
+            Self::HoldExpired => "hold_expired",
+            Self::HoldLimit => "hold_limit",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::NotFound(_) => "not_found",
             Self::BadDuration => "bad_duration",

@@ -4,6 +4,7 @@
 mod booking;
 mod elsewhere;
 mod feed;
+mod holds;
 mod in_doubt;
 mod overload;
 mod proxy;
@@ -11,3 +12,4 @@ mod rules;
 mod session;
 mod support;
 mod waiting;
+mod waitlist;

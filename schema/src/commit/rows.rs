@@ -7,19 +7,23 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Change;
+use super::holds::{EndedHold, NewOffer};
 use super::statements::{
     InsertAudit, InsertClaims, InsertEvents, InsertKeys, InsertOutbox, RaiseVersions,
     UpsertAppointments, UpsertHolds,
 };
-use crate::ids::{CalendarId, ClaimId, HoldId};
+use crate::ids::{CalendarId, ClaimId, OfferId, TenantId};
 use crate::models::claim::ClaimKind;
+use crate::models::hold::Ended;
 
 /// The rows of a batch, by statement.
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) appointments: UpsertAppointments,
     pub(super) holds: UpsertHolds,
-    pub(super) deleted_holds: Vec<HoldId>,
+    pub(super) ended_holds: Vec<EndedHold>,
+    pub(super) offers: Vec<(TenantId, NewOffer)>,
+    pub(super) closed_offers: Vec<(TenantId, OfferId, Ended)>,
     pub(super) deleted_claims: Vec<ClaimId>,
     pub(super) claims: InsertClaims,
     pub(super) events: InsertEvents,
@@ -52,16 +56,19 @@ impl Rows {
             if change.key.is_some() {
                 keyed.push((change, positions));
             }
-            rows.outbox.tenant.push(change.tenant);
-            rows.outbox.tx.push(change.tx);
-            rows.outbox.kind.push(change.action);
-            rows.outbox.subject.push(change.subject);
-            rows.audit.tenant.push(change.tenant);
-            rows.audit.actor.push(change.actor.clone());
-            rows.audit.action.push(change.action);
-            rows.audit.subject.push(change.subject);
-            rows.audit.tx.push(change.tx);
-            rows.audit.overrides.push(change.overrides.join(","));
+            rows.tell(
+                change,
+                change.tenant,
+                change.action,
+                change.subject,
+                change.overrides.join(","),
+            );
+            // A hold that had to go for something else has its own line.
+            for end in &change.holds.ended {
+                if end.how == Ended::Expired && change.subject != end.id.0 {
+                    rows.tell(change, end.tenant, "hold.expired", end.id.0, String::new());
+                }
+            }
         }
         keyed.sort_by(|a, b| a.0.key.cmp(&b.0.key));
         for (change, positions) in keyed {
@@ -69,6 +76,27 @@ impl Rows {
         }
         (rows.versions.calendar, rows.versions.version) = versions.into_iter().unzip();
         Ok(rows)
+    }
+
+    /// For the outbox and the audit log.
+    fn tell(
+        &mut self,
+        change: &Change,
+        tenant: TenantId,
+        action: &'static str,
+        subject: Uuid,
+        overrides: String,
+    ) {
+        self.outbox.tenant.push(tenant);
+        self.outbox.tx.push(change.tx);
+        self.outbox.kind.push(action);
+        self.outbox.subject.push(subject);
+        self.audit.tenant.push(tenant);
+        self.audit.actor.push(change.actor.clone());
+        self.audit.action.push(action);
+        self.audit.subject.push(subject);
+        self.audit.tx.push(change.tx);
+        self.audit.overrides.push(overrides);
     }
 
     fn add_appointments(&mut self, change: &Change) -> QueryResult<()> {
@@ -96,7 +124,7 @@ impl Rows {
 
     fn add_holds(&mut self, change: &Change) -> QueryResult<()> {
         let rows = &mut self.holds;
-        for hold in &change.holds_put {
+        for hold in &change.holds.put {
             rows.id.push(hold.id);
             rows.tenant.push(hold.tenant);
             rows.token_hash.push(hold.token_hash.clone());
@@ -112,7 +140,11 @@ impl Rows {
             rows.expires_at.push(hold.expires_at);
             rows.renewable_until.push(hold.renewable_until);
         }
-        self.deleted_holds.extend(&change.holds_del);
+        self.ended_holds.extend(change.holds.ended.iter().cloned());
+        let tenant = change.tenant;
+        let offered = change.holds.offered.iter().cloned();
+        self.offers.extend(offered.map(|offer| (tenant, offer)));
+        self.closed_offers.extend(&change.holds.closed);
         Ok(())
     }
 
