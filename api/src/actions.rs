@@ -56,8 +56,8 @@ pub async fn run(
     let request = Request {
         tenant: member.tenant(),
         asker: Asker::Staff,
-        principal: format!("user:{}", member.principal.user()),
-        user: Some(member.principal.user()),
+        principal: member.actor(),
+        user: member.user(),
         key,
         command,
     };

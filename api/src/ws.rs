@@ -8,6 +8,7 @@ pub mod outbox;
 mod replies;
 pub mod session;
 pub mod sessions;
+pub mod speaker;
 mod subscribe;
 pub mod subscription;
 
@@ -33,6 +34,7 @@ pub async fn open(
         .max_frame_size(FRAME_BYTES_MAX)
         .aggregate_continuations()
         .max_continuation_size(FRAME_BYTES_MAX);
-    session::start(app, session, stream);
+    let address = request.peer_addr().map(|peer| peer.ip());
+    session::start(app, session, stream, address);
     Ok(response)
 }

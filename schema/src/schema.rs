@@ -7,6 +7,21 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        name -> Text,
+        secret_hash -> Bytea,
+        scopes -> Array<Nullable<Text>>,
+        created_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     appointments (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -212,6 +227,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    mail_queue (id) {
+        id -> Uuid,
+        recipient -> Text,
+        locale -> Text,
+        letter -> Nullable<Jsonb>,
+        queued_at -> Timestamptz,
+        due_at -> Timestamptz,
+        attempts -> Int2,
+        given_up_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     memberships (tenant_id, user_id) {
         tenant_id -> Uuid,
         user_id -> Uuid,
@@ -292,6 +320,9 @@ diesel::table! {
         used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        started_at -> Timestamptz,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
     }
 }
 
@@ -455,6 +486,8 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(api_keys -> tenants (tenant_id));
+diesel::joinable!(api_keys -> users (created_by));
 diesel::joinable!(appointments -> operatories (operatory_id));
 diesel::joinable!(appointments -> tenants (tenant_id));
 diesel::joinable!(assignments -> operatories (operatory_id));
@@ -496,6 +529,7 @@ diesel::joinable!(waitlist_offers -> operatories (operatory_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
     appointments,
     assignment_hours,
     assignments,
@@ -511,6 +545,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     freed_times,
     holds,
     idempotency_results,
+    mail_queue,
     memberships,
     operatories,
     outbox,

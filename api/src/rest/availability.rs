@@ -6,7 +6,7 @@ use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Search, Slot};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::{Missing, Rejection};
 use engine::scheduling::rulebook::RuleBook;
-use schema::ids::{ClinicId, OperatoryId, ProviderId, TreatmentId};
+use schema::ids::{ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -89,16 +89,38 @@ pub async fn search(
 /// # Errors
 /// 422 for a range or duration that cannot be, 404 for unknown ids, 503 without a database.
 pub async fn find(app: &App, member: &Member, query: &AvailabilityQuery) -> Result<Slots, Problem> {
+    search_for(app, member.tenant(), Asker::Staff, query).await
+}
+
+/// The search of a practice's public side: what it offers online.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_public(
+    app: &App,
+    tenant: TenantId,
+    query: &AvailabilityQuery,
+) -> Result<Slots, Problem> {
+    search_for(app, tenant, Asker::Public, query).await
+}
+
+async fn search_for(
+    app: &App,
+    tenant: TenantId,
+    asker: Asker,
+    query: &AvailabilityQuery,
+) -> Result<Slots, Problem> {
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(Problem::invalid("limit", format!("1 to {LIMIT_MAX}")));
     }
     let range = time::range(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
-    let rules = app.engine.rules(member.tenant()).await?;
+    let rules = app.engine.rules(tenant).await?;
     let treatment = rules
         .treatments
         .get(&query.treatment)
-        .filter(|treatment| treatment.active);
+        .filter(|treatment| treatment.active)
+        .filter(|treatment| asker == Asker::Staff || treatment.online_bookable);
     let treatment = treatment.ok_or(Rejection::NotFound(Missing::Treatment))?;
     let providers = match query.dentist {
         Some(id) => {
@@ -123,7 +145,7 @@ pub async fn find(app: &App, member: &Member, query: &AvailabilityQuery) -> Resu
         operatories,
         range,
         duration: query.duration,
-        asker: Asker::Staff,
+        asker,
         limit,
     };
     let slots = app.engine.availability(&rules, &search).await?;

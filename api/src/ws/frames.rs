@@ -45,6 +45,8 @@ pub enum Frame {
 pub struct Connect {
     pub token: Option<String>,
     pub tenant: Option<TenantId>,
+    /// The subdomain of a practice, instead of a token: its public side.
+    pub practice: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

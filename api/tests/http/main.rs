@@ -8,6 +8,7 @@ mod catalogue;
 mod demo;
 mod documents;
 mod isolation;
+mod mail;
 mod patients;
 mod protocol;
 mod support;

@@ -207,7 +207,6 @@ async fn another_practice_sees_busy_in_the_shared_operatory_and_nothing_else() {
 
 #[actix_web::test]
 async fn an_ended_membership_ends_the_feed() {
-    use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
     let world = World::new().await;
     let calendar = world.practice.dentists[0].1;
     let mut socket = world.socket().await;
@@ -215,11 +214,7 @@ async fn an_ended_membership_ends_the_feed() {
         socket.ask(subscribe(&world, calendar)).await["type"],
         "snapshot"
     );
-    let mut owner = AsyncPgConnection::establish(&world.db.url).await.unwrap();
-    owner
-        .batch_execute("UPDATE memberships SET status = 'ended'")
-        .await
-        .unwrap();
+    world.sql("UPDATE memberships SET status = 'ended'").await;
     let refresh = json!({ "type": "refresh", "token": world.token() });
     assert_eq!(socket.ask(refresh).await["type"], "connected");
     let reset = socket.next_of("reset").await;

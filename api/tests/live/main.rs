@@ -6,6 +6,7 @@ mod following;
 mod frames;
 mod import_ics;
 mod one_winner;
+mod public;
 mod rest;
 mod socket;
 mod world;

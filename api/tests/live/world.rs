@@ -3,6 +3,7 @@
 use api::config::Config;
 use api::server::{self, RunningServer};
 use chrono::{DateTime, Days, NaiveTime, TimeZone, Utc};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use reqwest::Method;
 use schema::ids::{PatientId, ProviderId, UserId};
 use schema::test_db::TestDb;
@@ -71,12 +72,17 @@ impl World {
         }
     }
 
+    /// The server's own state: for what no request can do.
+    pub fn running_app(&self) -> &api::app::App {
+        &self.running.app
+    }
+
     /// A token of somebody who works for the practice.
     pub fn token_of(&self, user: UserId) -> String {
         self.running
             .app
             .tokens
-            .issue(user, Vec::new(), Utc::now())
+            .issue(user, Vec::new(), None, Utc::now())
             .unwrap()
     }
 
@@ -91,6 +97,21 @@ impl World {
             .await;
         assert_eq!(connected["type"], "connected", "{connected}");
         socket
+    }
+
+    /// A session on the practice's public side.
+    pub async fn visitor(&self) -> Socket {
+        let mut socket = self.bare_socket().await;
+        let connect = json!({ "type": "connect", "practice": self.practice.subdomain });
+        let connected = socket.ask(connect).await;
+        assert_eq!(connected["type"], "connected", "{connected}");
+        socket
+    }
+
+    /// What somebody with the database's own rights does.
+    pub async fn sql(&self, statements: &str) {
+        let mut owner = AsyncPgConnection::establish(&self.db.url).await.unwrap();
+        owner.batch_execute(statements).await.unwrap();
     }
 
     pub async fn bare_socket(&self) -> Socket {

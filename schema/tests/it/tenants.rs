@@ -26,6 +26,7 @@ fn rows_of(table: &str, practice: &Practice) -> Option<String> {
         "tenants" => format!("id = '{tenant}'"),
         "users" => format!("id = '{owner}'"),
         "refresh_tokens" => format!("user_id = '{owner}'"),
+        "mail_queue" => format!("recipient = '{owner}@example.com'"),
         "patients" => format!("id = '{patient}'"),
         "calendars" => format!("tenant_id = '{tenant}' OR id IN ('{patients}', '{chair}')"),
         "calendar_events" => {
@@ -166,6 +167,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "clinics",
         "database_epoch",
         "idempotency_results",
+        "mail_queue",
         "operatories",
         "outbox",
         "rules_changes",

@@ -95,4 +95,8 @@ INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expir
 INSERT INTO freed_times (tenant_id, calendar_ids, start_at, end_at)
     VALUES ('$tenant', ARRAY['$calendar']::uuid[], '2027-03-01 11:00Z', '2027-03-01 11:30Z');
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
+INSERT INTO mail_queue (id, recipient, locale, letter)
+    VALUES (gen_random_uuid(), '$owner@example.com', 'es', '{}');
+INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes)
+    VALUES (gen_random_uuid(), '$tenant', 'Widget', '', '{}');
 ";

@@ -51,6 +51,15 @@ impl Handler<StartAgain> for Session {
 }
 
 impl Session {
+    /// The speaker as a member, with rights as they are now.
+    fn member(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> impl Future<Output = Result<Member, Problem>> + use<> {
+        let asking = self.asking(tenant);
+        async move { asking.await?.member() }
+    }
+
     /// Ends what the speaker may not follow any more, or not in the same way.
     pub(super) fn recheck(&mut self, context: &mut Context<Self>) {
         let tenants: BTreeSet<TenantId> = self
