@@ -47,11 +47,7 @@ pub async fn run(
     action: Action,
 ) -> Result<Reply, Problem> {
     member.require_change(Permission::CanManageAppointments)?;
-    if let Some(key) = &key
-        && !(1..=KEY_BYTES_MAX).contains(&key.len())
-    {
-        return Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"));
-    }
+    check_key(key.as_deref())?;
     let command = command(app, member, action).await?;
     let request = Request {
         tenant: member.tenant(),
@@ -62,6 +58,19 @@ pub async fn run(
         command,
     };
     Ok(app.engine.execute(request).await?)
+}
+
+/// Whether a client's key can be one.
+///
+/// # Errors
+/// 422 for one that is empty or too long.
+pub fn check_key(key: Option<&str>) -> Result<(), Problem> {
+    match key {
+        Some(key) if !(1..=KEY_BYTES_MAX).contains(&key.len()) => {
+            Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn command(app: &App, member: &Member, action: Action) -> Result<Command, Problem> {
@@ -120,7 +129,10 @@ async fn command(app: &App, member: &Member, action: Action) -> Result<Command, 
 }
 
 /// The overrides that a member asks for.
-fn allowed(
+///
+/// # Errors
+/// 403 without the permission, 422 for a code that no override has.
+pub fn allowed(
     member: &Member,
     codes: &[String],
 ) -> Result<std::collections::BTreeSet<engine::scheduling::rejection::Override>, Problem> {

@@ -184,6 +184,15 @@ impl Engine {
             .await
     }
 
+    /// Who waits in a practice and has no open offer.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn waiting(&self, tenant: TenantId) -> Result<Vec<Entry>, Failure> {
+        let mut connection = self.parts().connection().await?;
+        Ok(waitlist::waiting(&mut connection, tenant).await?)
+    }
+
     /// The newest offer to somebody who waits.
     ///
     /// # Errors

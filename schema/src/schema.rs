@@ -311,6 +311,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    public_bookings (appointment_id) {
+        appointment_id -> Uuid,
+        tenant_id -> Uuid,
+        manage_token_hash -> Bytea,
+        email -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        verified_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     refresh_tokens (id) {
         id -> Uuid,
         user_id -> Uuid,
@@ -514,6 +526,7 @@ diesel::joinable!(patients -> calendars (calendar_id));
 diesel::joinable!(patients -> users (user_id));
 diesel::joinable!(providers -> tenants (tenant_id));
 diesel::joinable!(providers -> users (user_id));
+diesel::joinable!(public_bookings -> tenants (tenant_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
 diesel::joinable!(rules_changes -> clinics (clinic_id));
 diesel::joinable!(rules_changes -> tenants (tenant_id));
@@ -552,6 +565,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_dentists,
     patients,
     providers,
+    public_bookings,
     refresh_tokens,
     rules_changes,
     schedule_exceptions,

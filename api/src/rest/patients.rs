@@ -21,6 +21,9 @@ use crate::problem::Problem;
 use crate::rest::input::Input;
 use crate::rest::page::{Page, PageQuery, wrong_cursor};
 
+pub(crate) use record::{
+    check_date_of_birth, check_email, check_name, check_phone, e164, lower_email, tidy,
+};
 pub use record::{NewPatient, Patient, PatientChange};
 
 /// Longer searches are no names.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::problem::Problem;
 
 /// Longer notes belong into the record.
-const NOTES_CHARS_MAX: usize = 4000;
+pub const NOTES_CHARS_MAX: usize = 4000;
 
 /// A new appointment.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -190,7 +190,9 @@ impl AppointmentView {
                     .collect(),
                 ..Self::new((**appointment).clone(), sees_patients)
             }),
-            Done::Imported { .. } => Err(Problem::internal("not the answer of an appointment")),
+            Done::Hold(_) | Done::Imported { .. } => {
+                Err(Problem::internal("not the answer of an appointment"))
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ impl From<Rejection> for Problem {
             | Rejection::NoAssignment
             | Rejection::NotOffered
             | Rejection::NotYourPatient
+            | Rejection::HoldExpired
+            | Rejection::HoldLimit
             | Rejection::IdempotencyMismatch
             | Rejection::BadDuration => StatusCode::UNPROCESSABLE_ENTITY,
         };

@@ -67,7 +67,7 @@ pub fn ranked(
     entries
         .iter()
         .filter_map(|entry| {
-            let slot = free(entry).into_iter().find(|slot| {
+            let fits = |slot: &Slot| {
                 slot.span.overlaps(freed)
                     && can_come(entry, zone, slot.span)
                     && (entry.providers.is_empty() || entry.providers.contains(&slot.provider))
@@ -76,7 +76,12 @@ pub fn ranked(
                             && before.provider == slot.provider
                             && before.span.overlaps(slot.span)
                     })
-            })?;
+            };
+            // Most of the freed time first: a slot that only reaches into it would leave a gap.
+            let used = |slot: &Slot| slot.span.intersection(freed).map_or(0, Span::minutes);
+            let mut slots: Vec<Slot> = free(entry).into_iter().filter(fits).collect();
+            slots.sort_by_key(|slot| (Reverse(used(slot)), slot.span.start()));
+            let slot = slots.into_iter().next()?;
             Some(Candidate {
                 entry: entry.id,
                 slot,

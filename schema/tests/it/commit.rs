@@ -24,6 +24,8 @@ pub async fn everything(db: &TestDb) -> Vec<String> {
         "calendars",
         "claims",
         "holds",
+        "waitlist_entries",
+        "waitlist_offers",
         "idempotency_results",
         "outbox",
     ] {

@@ -92,6 +92,8 @@ INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expir
         operatory_id, start_at, end_at)
     VALUES (gen_random_uuid(), '$tenant', '$entry', '$hold', '$tenant', now(), '$provider', '$chair',
         '2027-03-01 10:00Z', '2027-03-01 10:30Z');
+INSERT INTO public_bookings (appointment_id, tenant_id, manage_token_hash)
+    VALUES ('$visit', '$tenant', '$tenant');
 INSERT INTO freed_times (tenant_id, calendar_ids, start_at, end_at)
     VALUES ('$tenant', ARRAY['$calendar']::uuid[], '2027-03-01 11:00Z', '2027-03-01 11:30Z');
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
