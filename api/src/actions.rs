@@ -1,13 +1,17 @@
 //! From what a client sends to a command of the engine: the one path for REST and WebSocket. Checks
 //! what the asker may do; what may be booked is the engine's to say.
 
-use engine::command::{Book, Command, PatientRef, Reply, Request, Reschedule, Resize, Target};
+use engine::command::{
+    Book, Cancel, Command, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
+};
+use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
 use schema::ids::AppointmentId;
 use schema::models::appointment::Status;
 
 use crate::app::App;
+use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
@@ -54,10 +58,19 @@ pub async fn run(
         asker: Asker::Staff,
         principal: member.actor(),
         user: member.user(),
+        origin: Who::from(member).origin(),
         key,
         command,
     };
     Ok(app.engine.execute(request).await?)
+}
+
+/// Has a command run. (For those who have Diesel's `execute` in scope.)
+///
+/// # Errors
+/// The engine's.
+pub async fn execute(app: &App, request: Request) -> Result<Reply, Refusal> {
+    app.engine.execute(request).await
 }
 
 /// Whether a client's key can be one.
@@ -107,20 +120,23 @@ async fn command(app: &App, member: &Member, action: Action) -> Result<Command, 
             duration: body.duration,
             overrides: allowed(member, &body.overrides)?,
         }),
-        Action::Cancel(appointment, body) => Command::Cancel {
+        Action::Cancel(appointment, body) => Command::Cancel(Cancel {
             appointment,
             reason: body.reason,
-        },
+            code: body.reason_code,
+        }),
         Action::SetStatus(appointment, body) if body.status == Status::Cancelled => {
-            Command::Cancel {
+            Command::Cancel(Cancel {
                 appointment,
                 reason: String::new(),
-            }
+                code: None,
+            })
         }
-        Action::SetStatus(appointment, body) => Command::SetStatus {
+        Action::SetStatus(appointment, body) => Command::SetStatus(SetStatus {
             appointment,
             status: body.status,
-        },
+            overrides: allowed(member, &body.overrides)?,
+        }),
         Action::EditNotes(appointment, body) => Command::EditNotes {
             appointment,
             notes: body.notes.filter(|notes| !notes.trim().is_empty()),

@@ -13,6 +13,7 @@ use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
+use crate::public::limits::PublicLimits;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::Sessions;
 
@@ -32,6 +33,7 @@ pub struct App {
     pub patients: PatientCards,
     pub hubs: Hubs,
     pub sessions: Sessions,
+    pub public_limits: PublicLimits,
 }
 
 /// Why the server cannot start.
@@ -83,6 +85,7 @@ impl App {
             patients: PatientCards::default(),
             hubs: Hubs::default(),
             sessions: Sessions::default(),
+            public_limits: PublicLimits::new(&config),
             config,
         })
     }

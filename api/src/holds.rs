@@ -12,10 +12,12 @@ use schema::ids::{AppointmentId, HoldId, TenantId, UserId};
 
 use crate::actions;
 use crate::app::App;
+use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::public::Guest;
+use crate::request;
 use crate::wire::hold::{Confirmation, HoldView, NewHold};
 use crate::wire::time;
 
@@ -107,6 +109,10 @@ impl Holder {
             asker: self.asker(),
             principal: scope,
             user: self.user(),
+            origin: match self {
+                Self::Member(member) => Who::from(&**member).origin(),
+                Self::Guest(_) => request::origin(),
+            },
             key,
             command,
         }
@@ -155,7 +161,11 @@ pub async fn place(
         offer: None,
     });
     let request = holder.request(holder.scope(), key, command);
-    let reply = app.engine.execute(request).await?;
+    let reply = app.engine.execute(request).await.map_err(Problem::from);
+    let reply = reply.map_err(|problem| match holder {
+        Holder::Member(_) => problem,
+        Holder::Guest(_) => problem.without_conflict(),
+    })?;
     let mut view = HoldView::of(&reply, matches!(holder, Holder::Member(_)))?;
     view.hold_token = Some(app.engine.tokens().hold(view.id));
     Ok((view, reply))
@@ -242,7 +252,10 @@ pub(crate) async fn run(
         Holder::Member(member) => member.actor(),
         Holder::Guest(_) => format!("hold:{id}"),
     };
-    Ok(app.engine.execute(holder.request(scope, key, command)).await?)
+    Ok(app
+        .engine
+        .execute(holder.request(scope, key, command))
+        .await?)
 }
 
 /// The hold, if it is the asker's: who cannot show that hears the same as for one that never was.

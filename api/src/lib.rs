@@ -2,11 +2,14 @@
 //! wire; what may be booked is the engine's to say, what is kept is the schema's.
 
 pub mod actions;
+pub mod address;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod holds;
 pub mod logging;
 pub mod mail;
 pub mod metrics;
@@ -14,6 +17,7 @@ pub mod names;
 pub mod openapi;
 pub mod practices;
 pub mod problem;
+pub mod public;
 pub mod request;
 pub mod rest;
 pub mod routes;

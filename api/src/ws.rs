@@ -3,7 +3,9 @@
 
 pub mod close;
 pub mod frames;
+mod hold_frames;
 pub mod hub;
+pub mod kinds;
 pub mod outbox;
 mod replies;
 pub mod session;
@@ -14,6 +16,7 @@ pub mod subscription;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::address;
 use crate::app::App;
 
 /// The subprotocol's name.
@@ -22,7 +25,7 @@ pub const PROTOCOL: &str = "denticloud.v1";
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// Opens a session.
-#[utoipa::path(get, path = "/ws", tag = "live", security(()),
+#[utoipa::path(get, path = "/ws", tag = "live",
     responses((status = 101, description = "A WebSocket of protocol denticloud.v1")))]
 pub async fn open(
     app: web::Data<App>,
@@ -34,7 +37,7 @@ pub async fn open(
         .max_frame_size(FRAME_BYTES_MAX)
         .aggregate_continuations()
         .max_continuation_size(FRAME_BYTES_MAX);
-    let address = request.peer_addr().map(|peer| peer.ip());
+    let address = address::of(&request);
     session::start(app, session, stream, address);
     Ok(response)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
+use schema::audit_log::Origin;
 use schema::holds;
 use tokio::sync::watch;
 
@@ -59,6 +60,7 @@ async fn reap(engine: &Engine) -> Result<usize, Failure> {
             asker: Asker::Staff,
             principal: "expiry".to_owned(),
             user: None,
+            origin: Origin::default(),
             key: None,
             command: Command::Expire { hold },
         })

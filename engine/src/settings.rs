@@ -31,6 +31,8 @@ pub struct Settings {
     pub reap_every: Duration,
     /// How often time that came free is looked for, for the waitlist.
     pub waitlist_every: Duration,
+    /// How often visits in the chair are looked at that should have ended.
+    pub overrun_every: Duration,
     /// A calendar's actor without work sleeps after this long.
     pub idle_after: Duration,
     /// Makes the tokens of holds and offers; the same on every node.
@@ -53,6 +55,7 @@ impl Default for Settings {
             poll_every: Duration::from_millis(250),
             reap_every: Duration::from_millis(500),
             waitlist_every: Duration::from_secs(1),
+            overrun_every: Duration::from_secs(30),
             idle_after: Duration::from_secs(300),
             tokens: HolderTokens::default(),
         }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
+use schema::audit_log::Origin;
 use schema::ids::{CalendarId, EntryId, HoldId, OfferId, PatientId, ProviderId, TenantId};
 use schema::models::waitlist::{Entry, Freed};
 use schema::span::Span;
@@ -255,6 +256,7 @@ impl Engine {
                 asker: Asker::Staff,
                 principal: principal.to_owned(),
                 user: None,
+                origin: Origin::default(),
                 key: None,
                 command,
             })

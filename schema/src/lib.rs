@@ -3,6 +3,8 @@
 
 pub mod appointments;
 pub mod audit;
+pub mod audit_log;
+pub mod blocks;
 pub mod calendars;
 pub mod commit;
 pub mod connection;
@@ -18,6 +20,7 @@ pub mod rules;
 #[allow(missing_debug_implementations)] // generated
 #[rustfmt::skip]
 pub mod schema;
+pub mod series;
 pub mod span;
 pub mod tenancy;
 #[cfg(feature = "test-db")]

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::problem::Problem;
 
 const TOKEN_BYTES: usize = 32;
@@ -141,6 +142,9 @@ pub async fn rotate(app: &App, token: &str, client: &Client) -> Result<Started, 
     .await?;
     if next.is_err() {
         app.accounts.forget(user);
+        if found.is_used {
+            audit::record_account(app, Some(user), Who::anonymous(), "session.revoked").await?;
+        }
     }
     next
 }
@@ -159,7 +163,7 @@ pub async fn end(app: &App, token: &str) -> Result<(), Problem> {
     })
     .await?;
     app.accounts.forget(user);
-    Ok(())
+    audit::record_account(app, Some(user), Who::user(user), "session.ended").await
 }
 
 /// Ends all sessions of a user but one, in a transaction of theirs. Call [`Accounts::forget`]

@@ -16,7 +16,6 @@ use schema::span::Span;
 use schema::tenancy::{self, Access};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::holds::{self, Holder};
@@ -218,11 +217,7 @@ async fn admit(
     who: &Tidied,
 ) -> Result<Found, Problem> {
     let tenant = guest.practice.tenant;
-    let manage = tokens::hash(
-        &app.engine
-            .tokens()
-            .manage(applicant::appointment_of(hold)),
-    );
+    let manage = tokens::hash(&app.engine.tokens().manage(applicant::appointment_of(hold)));
     let is_free = async |calendar: CalendarId| -> Result<bool, Problem> {
         let cell = app.engine.calendar(calendar).await?;
         Ok(cell.timeline().overlapping(visit).next().is_none())
@@ -282,6 +277,9 @@ pub fn too_late(until: DateTime<Utc>) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "too_soon",
-        format!("It could be changed until {}: call the practice.", until.to_rfc3339()),
+        format!(
+            "It could be changed until {}: call the practice.",
+            until.to_rfc3339()
+        ),
     )
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web};
 use diesel::prelude::*;
 use diesel::sql_types::Bytea;
 use diesel_async::RunQueryDsl;
-use engine::command::{Command, Done, Request, Reschedule};
+use engine::command::{Cancel, Command, Done, Request, Reschedule};
 use engine::scheduling::placement::Asker;
 use engine::tokens;
 use schema::appointments;
@@ -20,6 +20,7 @@ use crate::practices::Practice;
 use crate::problem::Problem;
 use crate::public::booking::{BookingView, too_late};
 use crate::public::limits::Kind;
+use crate::request;
 use crate::rest::language::Language;
 use crate::wire::appointment::{Cancellation, NewTime};
 use crate::wire::time;
@@ -115,7 +116,13 @@ impl Opened {
     pub async fn view(&self, app: &App) -> Result<BookingView, Problem> {
         let rules = app.engine.rules(self.practice.tenant).await?;
         let now = app.engine.clock().now();
-        let view = BookingView::of(&self.appointment, &rules, &self.practice, self.language, now);
+        let view = BookingView::of(
+            &self.appointment,
+            &rules,
+            &self.practice,
+            self.language,
+            now,
+        );
         Ok(view)
     }
 
@@ -129,10 +136,11 @@ impl Opened {
         key: Option<String>,
         body: Cancellation,
     ) -> Result<(BookingView, bool), Problem> {
-        let command = Command::Cancel {
+        let command = Command::Cancel(Cancel {
             appointment: actions::target(self.appointment.id, None),
             reason: body.reason,
-        };
+            code: None,
+        });
         self.change(app, key, command).await
     }
 
@@ -170,17 +178,18 @@ impl Opened {
         if app.engine.clock().now() >= view.changeable_until {
             return Err(too_late(view.changeable_until));
         }
-        let reply = app
-            .engine
-            .execute(Request {
-                tenant: self.practice.tenant,
-                asker: Asker::Public,
-                principal: format!("booking:{}", self.appointment.id),
-                user: None,
-                key,
-                command,
-            })
-            .await?;
+        let request = Request {
+            tenant: self.practice.tenant,
+            asker: Asker::Public,
+            principal: format!("booking:{}", self.appointment.id),
+            user: None,
+            origin: request::origin(),
+            key,
+            command,
+        };
+        let reply = actions::execute(app, request)
+            .await
+            .map_err(|refusal| Problem::from(refusal).without_conflict())?;
         if let Done::Appointment(appointment) = reply.done {
             self.appointment = *appointment;
         }

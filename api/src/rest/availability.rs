@@ -38,6 +38,10 @@ pub struct AvailabilityQuery {
     pub duration: Option<i64>,
     /// 50 without, at most 200.
     pub limit: Option<usize>,
+    /// Of a hold: its time counts as free for whoever has the token.
+    #[serde(rename = "holdToken")]
+    #[param(rename = "holdToken")]
+    pub hold_token: Option<String>,
 }
 
 /// A start that can be booked.

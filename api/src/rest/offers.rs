@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::public::applicant::appointment_of;
 use crate::public::booking::{self, BookingView};
 use crate::public::limits::Kind;
+use crate::request;
 use crate::rest::appointments::key;
 use crate::rest::holds::answer;
 use crate::rest::language::Language;
@@ -97,10 +98,11 @@ impl Opened {
             asker: Asker::Public,
             principal: format!("offer:{}", self.offer),
             user: None,
+            origin: request::origin(),
             key,
             command,
         };
-        Ok(app.engine.execute(request).await?)
+        Ok(actions::execute(app, request).await?)
     }
 }
 

@@ -13,7 +13,6 @@ use schema::schema::{clinics, treatments};
 use schema::tenancy::{self, Access};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::practices::Practice;
@@ -164,14 +163,16 @@ async fn offered(
         .await?;
     let treatments = rows
         .into_iter()
-        .map(|(id, code, spanish, english, duration_min, color, cents)| PublicTreatment {
-            id,
-            code,
-            name: language.pick(&spanish, &english),
-            duration_min,
-            color,
-            price: format!("{}.{:02}", cents / 100, cents % 100),
-        })
+        .map(
+            |(id, code, spanish, english, duration_min, color, cents)| PublicTreatment {
+                id,
+                code,
+                name: language.pick(&spanish, &english),
+                duration_min,
+                color,
+                price: format!("{}.{:02}", cents / 100, cents % 100),
+            },
+        )
         .collect();
     Ok((treatments, places))
 }

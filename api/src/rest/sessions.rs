@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::address;
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::auth::principal::{self, Account, Principal, Workspace};
 use crate::auth::sessions::{self, Client, Started};
 use crate::problem::Problem;
@@ -95,14 +97,14 @@ struct Login {
 }
 
 /// Sign in with an e-mail address and a password.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/login", tag = "auth",
     request_body = Credentials, responses((status = 200, body = Session)))]
 pub async fn login(
     app: web::Data<App>,
     request: HttpRequest,
     Input(given): Input<Credentials>,
 ) -> Result<web::Json<Session>, Problem> {
-    let address = request.peer_addr().map(|peer| peer.ip());
+    let address = address::of(&request);
     app.throttle.attempt(&given.email, address)?;
     let email = given.email.trim().to_owned();
     let found = tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {
@@ -120,18 +122,17 @@ pub async fn login(
         .verify(given.password, stored.flatten())
         .await?;
     let Some(user) = user.filter(|_| matches) else {
+        audit::record_account(&app, user, Who::anonymous(), "session.refused").await?;
         return Err(Problem::unauthorised("E-mail or password are not right."));
     };
     app.throttle.succeeded(&given.email, address);
-    session(
-        &app,
-        sessions::start(&app, user, &Client::of(&request)).await?,
-    )
-    .await
+    let started = sessions::start(&app, user, &Client::of(&request)).await?;
+    audit::record_account(&app, Some(user), Who::user(user), "session.started").await?;
+    session(&app, started).await
 }
 
 /// Exchange a refresh token for new tokens. Each counts once: a second use ends the session.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth",
     request_body = RefreshToken, responses((status = 200, body = Session)))]
 pub async fn refresh(
     app: web::Data<App>,
@@ -143,7 +144,7 @@ pub async fn refresh(
 }
 
 /// End a session: its refresh tokens count no more.
-#[utoipa::path(post, path = "/auth/logout", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/logout", tag = "auth",
     request_body = RefreshToken, responses((status = 204, description = "It has ended")))]
 pub async fn logout(
     app: web::Data<App>,

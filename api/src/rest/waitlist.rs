@@ -16,7 +16,9 @@ use schema::tenancy;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::actions;
 use crate::app::App;
+use crate::audit::{self, Entry, Who};
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
@@ -77,12 +79,9 @@ pub async fn list(
             Ok::<_, Problem>((rows, offers))
         })
         .await?;
-    Ok(web::Json(Page::of(
-        rows,
-        limit,
-        EntryRow::id,
-        |row| EntryView::of(row, &offers),
-    )))
+    Ok(web::Json(Page::of(rows, limit, EntryRow::id, |row| {
+        EntryView::of(row, &offers)
+    })))
 }
 
 async fn open_offers(
@@ -111,7 +110,7 @@ pub async fn create(
     member.require_change(Permission::CanManageAppointments)?;
     let (patient, treatment) = (given.patient_id, given.treatment_id);
     let dentists = given.dentist_ids.clone();
-    let row = given.into_row(member.tenant())?;
+    let row = given.clone().into_row(member.tenant())?;
     let id = row.id();
     let made = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         let ours: i64 = patient_dentists::table
@@ -145,6 +144,8 @@ pub async fn create(
             .values(&row)
             .execute(connection)
             .await?;
+        let line = Entry::new("waitlist.added").on(id.0).after(&given);
+        audit::record(connection, &member, line).await?;
         Ok::<_, Problem>(find(connection, member.tenant(), id).await?)
     })
     .await?;
@@ -189,24 +190,23 @@ pub async fn withdraw(
                 .load(connection)
                 .await?;
             if holds.is_empty() {
-                set_withdrawn(connection, member.tenant(), *id).await?;
+                set_withdrawn(connection, &member, *id).await?;
             }
             Ok::<_, Problem>(holds)
         })
         .await?;
     for hold in &holds {
         let command = Command::Release { hold: *hold };
-        let released = app
-            .engine
-            .execute(Request {
-                tenant: member.tenant(),
-                asker: Asker::Staff,
-                principal: member.actor(),
-                user: member.user(),
-                key: None,
-                command,
-            })
-            .await;
+        let request = Request {
+            tenant: member.tenant(),
+            asker: Asker::Staff,
+            principal: member.actor(),
+            user: member.user(),
+            origin: Who::from(&member).origin(),
+            key: None,
+            command,
+        };
+        let released = actions::execute(&app, request).await;
         match released {
             // Answered or expired meanwhile.
             Ok(_) | Err(Refusal::Rejected(_)) => {}
@@ -215,9 +215,7 @@ pub async fn withdraw(
     }
     if !holds.is_empty() {
         tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-            set_withdrawn(connection, member.tenant(), *id)
-                .await
-                .map_err(Problem::from)
+            set_withdrawn(connection, &member, *id).await
         })
         .await?;
     }
@@ -226,17 +224,21 @@ pub async fn withdraw(
 
 async fn set_withdrawn(
     connection: &mut AsyncPgConnection,
-    tenant: TenantId,
+    member: &Member,
     id: EntryId,
-) -> QueryResult<()> {
-    diesel::update(
+) -> Result<(), Problem> {
+    let gone = diesel::update(
         waitlist_entries::table
-            .filter(waitlist_entries::tenant_id.eq(tenant))
+            .filter(waitlist_entries::tenant_id.eq(member.tenant()))
             .filter(waitlist_entries::id.eq(id))
             .filter(waitlist_entries::status.eq("waiting")),
     )
     .set(waitlist_entries::status.eq("withdrawn"))
     .execute(connection)
-    .await
-    .map(drop)
+    .await?;
+    if gone == 1 {
+        let line = Entry::new("waitlist.withdrawn").on(id.0);
+        audit::record(connection, member, line).await?;
+    }
+    Ok(())
 }

@@ -17,6 +17,7 @@ use schema::ids::CalendarId;
 use uuid::Uuid;
 
 use super::close::Close;
+use super::hold_frames::Held;
 use super::outbox::{Next, Outbox};
 use super::replies::Plain;
 use super::speaker::Speaker;
@@ -64,6 +65,7 @@ pub(super) fn start(
             followed: HashMap::new(),
             asked: HashMap::new(),
             commands: 0,
+            held: Arc::default(),
             bad_frames: 0,
             opened: Instant::now(),
             heard: Instant::now(),
@@ -113,6 +115,8 @@ struct Session {
     /// The newest subscribe of each calendar: an older one that is still under way is dropped.
     asked: HashMap<CalendarId, u64>,
     commands: usize,
+    /// What it holds: it ends soon after the session, unless it is used elsewhere.
+    held: Arc<Held>,
     bad_frames: u32,
     opened: Instant,
     heard: Instant,
@@ -132,6 +136,11 @@ impl Actor for Session {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.app.sessions.remove(self.number);
+        // A server that stops sends its clients elsewhere, with their holds.
+        if self.outbox.closing() != Some(Close::Draining) {
+            let (app, held) = (self.app.clone(), Arc::clone(&self.held));
+            rt::spawn(async move { held.abandon(&app).await });
+        }
         self.outbox.close(Close::Gone);
     }
 }

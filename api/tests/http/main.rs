@@ -10,5 +10,6 @@ mod documents;
 mod isolation;
 mod mail;
 mod patients;
+mod permissions;
 mod protocol;
 mod support;

@@ -9,7 +9,7 @@ use schema::commit::holds::{Counted, EndedHold, HoldChanges, Limit, NewOffer};
 use schema::holds::{self, Stored};
 use schema::ids::{CalendarId, ClaimId, HoldId, TenantId, TxId};
 use schema::models::appointment::{Appointment, Status};
-use schema::models::claim::{Claim, ClaimKind, Op, Visit};
+use schema::models::claim::{Claim, ClaimKind, Op};
 use schema::models::hold::{Ended, Hold as Row};
 use schema::models::pattern::Role;
 use schema::span::Span;
@@ -20,6 +20,7 @@ use crate::command::Done;
 use crate::command::hold::{Abandon, Confirm, Hold, HoldState};
 use crate::failure::Refusal;
 use crate::scheduling::availability::{self, Search};
+use crate::scheduling::draft::visit_of;
 use crate::scheduling::pattern;
 use crate::scheduling::placement::{self, Asker, Wish};
 use crate::scheduling::rejection::{Missing, Override, Rejection};
@@ -49,6 +50,7 @@ fn ask(change: TxId) -> Ask {
         change,
         books: SmallVec::new(),
         states: SmallVec::new(),
+        keeps: SmallVec::new(),
         frees: SmallVec::new(),
     }
 }
@@ -144,7 +146,11 @@ impl Planner<'_> {
         }
         plan.cells = self.cells(plan.asks.keys().copied()).await?;
         plan.chosen = placed.chosen;
-        plan.patient = wanted.patient.map(|patient| patient.calendar);
+        plan.patients = wanted
+            .patient
+            .iter()
+            .map(|patient| patient.calendar)
+            .collect();
         plan.change.overrides = placed
             .overridden
             .iter()
@@ -333,22 +339,15 @@ impl Planner<'_> {
             treatment: hold.treatment,
             pattern: taken,
             series: None,
+            occurrence: None,
+            detached: false,
             notes: wanted.notes.clone(),
             cancel_reason: None,
+            cancel_code: None,
             confirmed_via: None,
             created_by: self.request.user,
         };
-        let visit = Visit {
-            id: appointment.id,
-            version: appointment.version,
-            status: appointment.status,
-            span: appointment.span,
-            patient: appointment.patient,
-            provider: appointment.provider,
-            operatory: appointment.operatory,
-            treatment: appointment.treatment,
-            series: appointment.series,
-        };
+        let visit = visit_of(&appointment);
         let tx = TxId::new();
         let mut plan = self.holding(tx, "appointment.booked", &hold, Some(Ended::Confirmed))?;
         for (id, spans) in pattern::claims(&appointment.pattern, appointment.span.start()) {
@@ -379,7 +378,7 @@ impl Planner<'_> {
             .await?;
         plan.cells
             .extend(self.cells(plan.asks.keys().copied()).await?);
-        plan.patient = Some(calendar);
+        plan.patients = BTreeSet::from([calendar]);
         let done = Done::Appointment(Box::new(appointment.clone()));
         plan.change.result = self.change(&done)?.result;
         plan.change.subject = appointment.id.0;
@@ -483,14 +482,7 @@ impl Planner<'_> {
         change.tx = tx;
         change.action = action;
         change.subject = hold.id.0;
-        Ok(Plan {
-            change,
-            asks: BTreeMap::new(),
-            cells: BTreeMap::new(),
-            chosen: BTreeSet::new(),
-            patient: None,
-            done,
-        })
+        Ok(Plan::new(change, BTreeMap::new(), BTreeMap::new(), done))
     }
 
     fn nothing(&self, hold: &Row, ended: Option<Ended>) -> Result<Plan, Refusal> {

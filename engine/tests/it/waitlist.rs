@@ -3,7 +3,7 @@
 
 use engine::Engine;
 use engine::command::hold::Confirm;
-use engine::command::{Command, Done, Target};
+use engine::command::{Cancel, Command, Done, Target};
 use engine::failure::Refusal;
 use futures_util::future::join_all;
 use schema::ids::{AppointmentId, EntryId, HoldId};
@@ -33,13 +33,14 @@ async fn waits(world: &World, patient: usize, priority: i16) -> EntryId {
 }
 
 async fn cancel(world: &World, engine: &Engine, appointment: AppointmentId) {
-    let command = Command::Cancel {
+    let command = Command::Cancel(Cancel {
         appointment: Target {
             id: appointment,
             version: None,
         },
         reason: String::new(),
-    };
+        code: None,
+    });
     engine.execute(world.request(command)).await.unwrap();
 }
 

@@ -12,7 +12,9 @@ use super::statements::{
     InsertAudit, InsertClaims, InsertEvents, InsertKeys, InsertOutbox, RaiseVersions,
     UpsertAppointments, UpsertHolds,
 };
-use crate::ids::{CalendarId, ClaimId, OfferId, TenantId};
+use crate::audit_log;
+use crate::ids::{AppointmentId, CalendarId, ClaimId, OfferId, TenantId};
+use crate::models::appointment::{Appointment, CancelCode};
 use crate::models::claim::ClaimKind;
 use crate::models::hold::Ended;
 
@@ -37,6 +39,7 @@ impl Rows {
     pub(super) fn of(
         node: Uuid,
         accepted: &[(&Change, &BTreeMap<CalendarId, i64>)],
+        earlier: &BTreeMap<AppointmentId, Appointment>,
     ) -> QueryResult<Self> {
         let mut rows = Self::default();
         let mut versions: BTreeMap<CalendarId, i64> = BTreeMap::new();
@@ -56,17 +59,15 @@ impl Rows {
             if change.key.is_some() {
                 keyed.push((change, positions));
             }
-            rows.tell(
-                change,
-                change.tenant,
-                change.action,
-                change.subject,
-                change.overrides.join(","),
-            );
+            rows.outbox.tenant.push(change.tenant);
+            rows.outbox.tx.push(change.tx);
+            rows.outbox.kind.push(change.action);
+            rows.outbox.subject.push(change.subject);
+            rows.add_audit(change, earlier);
             // A hold that had to go for something else has its own line.
             for end in &change.holds.ended {
                 if end.how == Ended::Expired && change.subject != end.id.0 {
-                    rows.tell(change, end.tenant, "hold.expired", end.id.0, String::new());
+                    rows.tell_of_expiry(change, end);
                 }
             }
         }
@@ -79,24 +80,24 @@ impl Rows {
     }
 
     /// For the outbox and the audit log.
-    fn tell(
-        &mut self,
-        change: &Change,
-        tenant: TenantId,
-        action: &'static str,
-        subject: Uuid,
-        overrides: String,
-    ) {
-        self.outbox.tenant.push(tenant);
+    fn tell_of_expiry(&mut self, change: &Change, end: &EndedHold) {
+        self.outbox.tenant.push(end.tenant);
         self.outbox.tx.push(change.tx);
-        self.outbox.kind.push(action);
-        self.outbox.subject.push(subject);
-        self.audit.tenant.push(tenant);
-        self.audit.actor.push(change.actor.clone());
-        self.audit.action.push(action);
-        self.audit.subject.push(subject);
-        self.audit.tx.push(change.tx);
-        self.audit.overrides.push(overrides);
+        self.outbox.kind.push("hold.expired");
+        self.outbox.subject.push(end.id.0);
+        let rows = &mut self.audit;
+        rows.tenant.push(end.tenant);
+        // Not who needed the time: they may be another practice's.
+        rows.actor.push("expiry".to_owned());
+        rows.action.push("hold.expired");
+        rows.subject.push(end.id.0);
+        rows.tx.push(change.tx);
+        rows.overrides.push(String::new());
+        rows.before.push(None);
+        rows.after.push(None);
+        rows.role.push(None);
+        rows.address.push(None);
+        rows.request.push(None);
     }
 
     fn add_appointments(&mut self, change: &Change) -> QueryResult<()> {
@@ -114,8 +115,12 @@ impl Rows {
             rows.treatment.push(appointment.treatment);
             rows.pattern.push(to_json(&appointment.pattern)?);
             rows.series.push(appointment.series);
+            rows.occurrence.push(appointment.occurrence);
+            rows.detached.push(appointment.detached);
             rows.notes.push(appointment.notes.clone());
             rows.cancel_reason.push(appointment.cancel_reason.clone());
+            let code = appointment.cancel_code.map(CancelCode::name);
+            rows.cancel_code.push(code);
             rows.confirmed_via.push(appointment.confirmed_via.clone());
             rows.created_by.push(appointment.created_by);
         }
@@ -168,7 +173,27 @@ impl Rows {
             rows.hold.push(hold);
             rows.source.push(label.source);
             rows.title.push(label.title);
+            rows.block.push(label.block.map(|of| of.block));
+            rows.occurrence.push(label.block.map(|of| of.at));
+            rows.detached
+                .push(label.block.is_some_and(|of| of.detached));
         }
+    }
+
+    fn add_audit(&mut self, change: &Change, earlier: &BTreeMap<AppointmentId, Appointment>) {
+        let (before, after) = audit_log::before_and_after(change, earlier);
+        let rows = &mut self.audit;
+        rows.tenant.push(change.tenant);
+        rows.actor.push(change.actor.clone());
+        rows.action.push(change.action);
+        rows.subject.push(change.subject);
+        rows.tx.push(change.tx);
+        rows.overrides.push(change.overrides.join(","));
+        rows.before.push(before);
+        rows.after.push(after);
+        rows.role.push(change.origin.role.clone());
+        rows.address.push(change.origin.address.clone());
+        rows.request.push(change.origin.request_id.clone());
     }
 
     fn add_key(&mut self, change: &Change, positions: &BTreeMap<CalendarId, i64>) {

@@ -7,9 +7,9 @@ use schema::ids::HoldId;
 use crate::app::App;
 use crate::holds::{self, Holder};
 use crate::problem::Problem;
+use crate::public::Guest;
 use crate::public::booking::{self, BookingView, PublicConfirmation};
 use crate::public::limits::Kind;
-use crate::public::Guest;
 use crate::rest::appointments::key;
 use crate::rest::holds::{answer, token, token_or_body};
 use crate::rest::input::Input;
@@ -60,6 +60,7 @@ pub async fn renew(
 
 /// Lets go; again is no error.
 #[utoipa::path(delete, path = "/public/{subdomain}/holds/{id}", tag = "public", security(()),
+    request_body = Option<HoldProof>,
     params(("subdomain" = String, Path), ("id" = Uuid, Path),
         ("X-Hold-Token" = Option<String>, Header)),
     responses((status = 204, description = "The time is free again"),
@@ -98,8 +99,6 @@ pub async fn confirm(
     let language = Language::of(&request, &guest.practice.locale);
     let (token, key) = (token(&request), key(&request)?);
     let token = token.as_deref();
-    let (view, reply) =
-        booking::confirm(&app, &guest, id, token, key, language, body.0).await?;
+    let (view, reply) = booking::confirm(&app, &guest, id, token, key, language, body.0).await?;
     Ok(answer(StatusCode::CREATED, &view, &reply))
 }
-

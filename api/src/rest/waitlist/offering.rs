@@ -10,7 +10,6 @@ use schema::ids::{EntryId, OfferId, ProviderId};
 use schema::span::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::permissions::Permission;
@@ -161,7 +160,10 @@ pub async fn offer(
     let all = found(&app, &member, span, wanted.dentist_id).await?;
     let theirs = all.into_iter().find(|candidate| candidate.entry == *id);
     let slot: Slot = theirs.ok_or(Rejection::NotOffered)?.slot;
-    let made = app.engine.offer(tenant, *id, &slot, &member.actor()).await?;
+    let made = app
+        .engine
+        .offer(tenant, *id, &slot, &member.actor())
+        .await?;
     Ok(HttpResponse::Created().json(OfferView {
         id: made.id,
         entry_id: *id,

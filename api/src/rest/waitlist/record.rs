@@ -7,7 +7,6 @@ use schema::ids::{EntryId, OfferId, OperatoryId, PatientId, ProviderId, TenantId
 use schema::schema::{waitlist_entries, waitlist_offers};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::problem::Problem;
 
@@ -15,7 +14,7 @@ use crate::problem::Problem;
 const DENTISTS_MAX: usize = 50;
 
 /// Somebody to be put on the waitlist. What is left out is "any".
-#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewEntry {
     #[garde(skip)]

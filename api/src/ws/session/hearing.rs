@@ -1,5 +1,7 @@
 //! What a session hears: each frame to what it asks for, and its answer back.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
@@ -8,12 +10,15 @@ use schema::ids::TenantId;
 use super::Session;
 use crate::actions;
 use crate::app::App;
+use crate::auth::access::AccessRule;
 use crate::auth::permissions::Permission;
 use crate::problem::Problem;
+use crate::request;
 use crate::rest::availability;
 use crate::wire::appointment::AppointmentView;
 use crate::ws::close::Close;
 use crate::ws::frames::{self, Frame};
+use crate::ws::hold_frames;
 use crate::ws::replies::{self, Reply};
 use crate::ws::speaker::Asking;
 
@@ -50,10 +55,11 @@ impl Session {
             };
             return self.bad(Some(id), &Problem::bad_request(text));
         }
+        let rule = incoming.rule;
         match incoming.frame {
             Ok(Frame::Connect(connect)) => self.connect(context, id, connect),
             Ok(Frame::Refresh { token }) => self.refresh(context, id, token),
-            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, subscribe),
+            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, rule, subscribe),
             Ok(Frame::Unsubscribe { calendar }) => {
                 self.asked.remove(&calendar);
                 self.followed.remove(&calendar);
@@ -61,7 +67,7 @@ impl Session {
                 self.outbox.answer(ok(id, serde_json::json!({})));
             }
             Ok(Frame::Availability { tenant, query }) => {
-                self.run(context, id, tenant, async move |app, asking| {
+                self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
                         Asking::Member(member) => availability::find(&app, &member, &query).await?,
                         Asking::Visitor(visitor) => {
@@ -76,7 +82,7 @@ impl Session {
                 key,
                 action,
             }) => {
-                self.run(context, id, tenant, async move |app, asking| {
+                self.run(context, id, rule, tenant, async move |app, asking| {
                     let member = asking.member()?;
                     let reply = actions::run(&app, &member, key, action).await?;
                     let sees_patients = member.may(Permission::CanViewPatients);
@@ -93,16 +99,27 @@ impl Session {
                     .text())
                 });
             }
+            Ok(Frame::Hold {
+                tenant,
+                key,
+                action,
+            }) => {
+                let held = Arc::clone(&self.held);
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    hold_frames::run(&app, asking, &held, id, key, action).await
+                });
+            }
             Err(_) => {}
         }
     }
 
-    /// Runs a command with the speaker's rights of this moment and answers it; the session goes on
-    /// meanwhile.
+    /// Runs a command that `rule` allows with the speaker's rights of this moment, and answers it;
+    /// the session goes on meanwhile.
     pub(super) fn run<F>(
         &mut self,
         context: &mut Context<Self>,
         id: u64,
+        rule: AccessRule,
         tenant: Option<TenantId>,
         command: F,
     ) where
@@ -116,7 +133,11 @@ impl Session {
         self.commands += 1;
         let app = self.app.clone();
         let asking = self.asking(tenant);
-        let running = async move { command(app, asking.await?).await };
+        let running = request::frame(self.id, id, self.address, async move {
+            let asking = asking.await?;
+            asking.check(rule)?;
+            command(app, asking).await
+        });
         context.spawn(running.into_actor(self).map(move |outcome, session, _| {
             session.commands -= 1;
             let answer = outcome.unwrap_or_else(|problem| replies::error(Some(id), &problem));
