@@ -8,6 +8,7 @@ pub mod audit;
 pub mod auth;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod demo;
 pub mod holds;
 pub mod logging;

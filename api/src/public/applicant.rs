@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::problem::{FieldError, Problem};
 use crate::rest::patients::{
-    check_date_of_birth, check_email, check_name, check_phone, e164, lower_email, tidy,
+    check_date_of_birth, check_email, check_name, check_phone, country, e164, lower_email, tidy,
 };
 
 /// Who wants the visit. An e-mail address or a phone number is needed.
@@ -57,11 +57,12 @@ pub struct Found {
 }
 
 impl Applicant {
-    /// Tidied, with at least one way to reach them.
+    /// Tidied, with at least one way to reach them. Numbers without a country are of the practice's
+    /// `zone`.
     ///
     /// # Errors
     /// 422.
-    pub fn tidied(&self) -> Result<Tidied, Problem> {
+    pub fn tidied(&self, zone: &str) -> Result<Tidied, Problem> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         let (email, phone) = (given(&self.email), given(&self.phone));
         if email.is_none() && phone.is_none() {
@@ -74,7 +75,10 @@ impl Applicant {
             first_name: tidy(&self.first_name),
             last_name: tidy(&self.last_name),
             email: email.as_deref().map(lower_email),
-            phone: phone.as_deref().map(e164).transpose()?,
+            phone: phone
+                .as_deref()
+                .map(|phone| e164(phone, country(zone)))
+                .transpose()?,
             date_of_birth: self.date_of_birth,
         })
     }

@@ -165,7 +165,7 @@ pub async fn confirm(
     let holder = Holder::Guest(guest.clone());
     let token = token.or(body.hold_token.as_deref());
     let stored = holds::prove(app, &holder, id, token).await?;
-    let who = body.patient.tidied()?;
+    let who = body.patient.tidied(&guest.practice.zone)?;
     let command = |patient: Option<Found>| {
         Command::Confirm(Confirm {
             hold: id,

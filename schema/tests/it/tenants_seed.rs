@@ -99,7 +99,12 @@ INSERT INTO public_bookings (appointment_id, tenant_id, manage_token_hash)
     VALUES ('$visit', '$tenant', '$tenant');
 INSERT INTO freed_times (tenant_id, calendar_ids, start_at, end_at)
     VALUES ('$tenant', ARRAY['$calendar']::uuid[], '2027-03-01 11:00Z', '2027-03-01 11:30Z');
+INSERT INTO patient_medical (tenant_id, patient_id, author, history)
+    VALUES ('$tenant', '$patient', 'test', 'none');
+INSERT INTO patient_link_requests (id, tenant_id, patient_id, token_hash, expires_at)
+    VALUES (gen_random_uuid(), '$tenant', '$patient', '$tenant', now());
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
+INSERT INTO access_changes (tenant_id) VALUES ('$tenant');
 INSERT INTO mail_queue (id, recipient, locale, letter)
     VALUES (gen_random_uuid(), '$owner@example.com', 'es', '{}');
 INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes)
