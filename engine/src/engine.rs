@@ -10,6 +10,7 @@ use diesel_async::AsyncPgConnection;
 use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
 use schema::holds;
 use schema::ids::{CalendarId, ClinicId, HoldId, TenantId};
+use schema::models::claim::ClaimKind;
 use schema::models::hold::Hold;
 use schema::tenancy::unavailable;
 use schema::{appointments, calendars};
@@ -459,6 +460,33 @@ impl Engine {
             .await?;
         let now = self.0.parts.clock.minute();
         let is_free = |calendar, span| directory.is_free(calendar, span);
+        Ok(availability::search(book, search, now, &is_free)?)
+    }
+
+    /// The same for whoever has a hold: its time counts as free.
+    ///
+    /// # Errors
+    /// As [`Self::availability`].
+    pub async fn availability_for_holder(
+        &self,
+        book: &RuleBook,
+        search: &Search<'_>,
+        hold: HoldId,
+    ) -> Result<Vec<Slot>, Refusal> {
+        let directory = &self.0.parts.directory;
+        let ids: BTreeSet<CalendarId> = book.calendars().collect();
+        directory
+            .ensure(&ids.into_iter().collect::<Vec<_>>())
+            .await?;
+        let now = self.0.parts.clock.minute();
+        let is_free = |calendar, span| {
+            let cell = directory.loaded(calendar);
+            cell.is_some_and(|cell| {
+                let timeline = cell.timeline();
+                let mut taken = timeline.overlapping(span);
+                taken.all(|claim| matches!(&claim.kind, ClaimKind::Hold { hold: held } if held.id == hold))
+            })
+        };
         Ok(availability::search(book, search, now, &is_free)?)
     }
 

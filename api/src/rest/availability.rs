@@ -1,6 +1,6 @@
 //! Free starts.
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use chrono::{DateTime, Utc};
 use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Search, Slot};
 use engine::scheduling::placement::Asker;
@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::holds;
 use crate::wire::time;
 
 const LIMIT_DEFAULT: usize = 50;
@@ -57,6 +58,9 @@ pub struct SlotView {
     /// Other operatories that are free then.
     #[schema(value_type = Vec<Uuid>)]
     alternatives: Vec<OperatoryId>,
+    /// The time that the asker holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mine: Option<bool>,
 }
 
 impl From<Slot> for SlotView {
@@ -67,6 +71,7 @@ impl From<Slot> for SlotView {
             dentist_id: slot.provider,
             operatory_id: slot.operatory,
             alternatives: slot.alternatives,
+            mine: None,
         }
     }
 }
@@ -83,8 +88,11 @@ pub struct Slots {
 pub async fn search(
     app: web::Data<App>,
     member: Member,
+    request: HttpRequest,
     query: web::Query<AvailabilityQuery>,
 ) -> Result<web::Json<Slots>, Problem> {
+    let mut query = query.into_inner();
+    query.hold_token = query.hold_token.or_else(|| holds::token(&request));
     find(&app, &member, &query).await.map(web::Json)
 }
 
@@ -152,9 +160,29 @@ async fn search_for(
         asker,
         limit,
     };
-    let slots = app.engine.availability(&rules, &search).await?;
+    let own = match &query.hold_token {
+        Some(token) => app.engine.hold_of(tenant, token).await?,
+        None => None,
+    };
+    let slots = match &own {
+        Some(hold) => {
+            app.engine
+                .availability_for_holder(&rules, &search, hold.id)
+                .await?
+        }
+        None => app.engine.availability(&rules, &search).await?,
+    };
+    let view = |slot: Slot| {
+        let mine = own
+            .as_ref()
+            .is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
+        SlotView {
+            mine: mine.then_some(true),
+            ..SlotView::from(slot)
+        }
+    };
     Ok(Slots {
-        slots: slots.into_iter().map(SlotView::from).collect(),
+        slots: slots.into_iter().map(view).collect(),
     })
 }
 

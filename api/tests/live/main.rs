@@ -5,10 +5,13 @@
 mod closing;
 mod following;
 mod frames;
+mod guests;
+mod holds;
 mod import_ics;
 mod one_winner;
 mod public;
 mod rest;
 mod rights;
 mod socket;
+mod waitlist;
 mod world;
