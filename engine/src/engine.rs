@@ -1,6 +1,5 @@
 //! The handle that the outside holds: commands in, answers, timelines and feeds out.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +9,6 @@ use diesel_async::AsyncPgConnection;
 use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
 use schema::holds;
 use schema::ids::{CalendarId, ClinicId, HoldId, TenantId};
-use schema::models::claim::ClaimKind;
 use schema::models::hold::Hold;
 use schema::tenancy::unavailable;
 use schema::{appointments, calendars};
@@ -22,6 +20,7 @@ use crate::clock::Clock;
 use crate::command::{Command, Done, Reply, Request, Target};
 use crate::commit_queue::CommitQueue;
 use crate::coordinator::{self, KeyLocks};
+use crate::directory::published::Shelves;
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
@@ -50,6 +49,7 @@ pub(crate) struct Parts {
     pub rules: Arc<RulesCache>,
     pub queue: Arc<CommitQueue>,
     pub keys: KeyLocks,
+    pub shelves: Shelves,
 }
 
 impl Parts {
@@ -179,6 +179,7 @@ impl Engine {
                 rules,
                 queue,
                 keys: KeyLocks::default(),
+                shelves: Shelves::default(),
             },
             epoch,
             arbiters,
@@ -453,41 +454,11 @@ impl Engine {
         book: &RuleBook,
         search: &Search<'_>,
     ) -> Result<Vec<Slot>, Refusal> {
-        let directory = &self.0.parts.directory;
-        let ids: BTreeSet<CalendarId> = book.calendars().collect();
-        directory
-            .ensure(&ids.into_iter().collect::<Vec<_>>())
-            .await?;
-        let now = self.0.parts.clock.minute();
-        let is_free = |calendar, span| directory.is_free(calendar, span);
-        Ok(availability::search(book, search, now, &is_free)?)
-    }
-
-    /// The same for whoever has a hold: its time counts as free.
-    ///
-    /// # Errors
-    /// As [`Self::availability`].
-    pub async fn availability_for_holder(
-        &self,
-        book: &RuleBook,
-        search: &Search<'_>,
-        hold: HoldId,
-    ) -> Result<Vec<Slot>, Refusal> {
-        let directory = &self.0.parts.directory;
-        let ids: BTreeSet<CalendarId> = book.calendars().collect();
-        directory
-            .ensure(&ids.into_iter().collect::<Vec<_>>())
-            .await?;
-        let now = self.0.parts.clock.minute();
-        let is_free = |calendar, span| {
-            let cell = directory.loaded(calendar);
-            cell.is_some_and(|cell| {
-                let timeline = cell.timeline();
-                let mut taken = timeline.overlapping(span);
-                taken.all(|claim| matches!(&claim.kind, ClaimKind::Hold { hold: held } if held.id == hold))
-            })
-        };
-        Ok(availability::search(book, search, now, &is_free)?)
+        let parts = &self.0.parts;
+        let shelves = &parts.shelves;
+        let diary = shelves.open(&parts.directory, book, &search.own).await?;
+        let now = parts.clock.minute();
+        Ok(availability::search(book, search, now, &diary)?)
     }
 
     /// How many changes are reserved and wait for a writer.

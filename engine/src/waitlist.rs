@@ -17,8 +17,9 @@ use crate::command::hold::{Hold, HoldLimits, HoldState, Offer};
 use crate::command::{Command, Done, PatientRef, Request};
 use crate::engine::Engine;
 use crate::failure::{Failure, Refusal};
-use crate::scheduling::availability::{Search, Slot};
-use crate::scheduling::placement::Asker;
+use crate::scheduling::availability::{Order, Search, Slot};
+use crate::scheduling::diary::Own;
+use crate::scheduling::placement::{self, Asker};
 use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::waitlist::{Candidate, concerned, ranked};
@@ -147,7 +148,11 @@ impl Engine {
             return Ok(Vec::new());
         };
         // A visit that begins before the freed time may reach into it.
-        let Some(range) = Span::new(span.start().plus(1 - treatment.duration), span.end()) else {
+        let reaching = span.start().plus(1 - treatment.duration);
+        // With the notice that people outside need.
+        let now = self.clock().minute();
+        let earliest = now.plus(placement::notice_min(rules, treatment));
+        let Some(range) = Span::new(reaching.max(earliest), span.end()) else {
             return Ok(Vec::new());
         };
         let wanted = |id: &ProviderId| entry.providers.is_empty() || entry.providers.contains(id);
@@ -162,9 +167,10 @@ impl Engine {
             operatories: Vec::new(),
             range,
             duration: None,
-            // With the notice that people outside need.
-            asker: Asker::Public,
+            asker: Asker::Staff,
+            order: Order::Earliest,
             limit: STARTS_MAX,
+            own: Own::default(),
         };
         self.availability(rules, &search).await
     }

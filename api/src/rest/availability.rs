@@ -2,7 +2,8 @@
 
 use actix_web::{HttpRequest, web};
 use chrono::{DateTime, Utc};
-use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Search, Slot};
+use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Slot};
+use engine::scheduling::diary::Own;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::{Missing, Rejection};
 use engine::scheduling::rulebook::RuleBook;
@@ -151,6 +152,10 @@ async fn search_for(
         }
     };
     let operatories = operatories(&rules, query)?;
+    let own = match &query.hold_token {
+        Some(token) => app.engine.hold_of(tenant, token).await?,
+        None => None,
+    };
     let search = Search {
         treatment,
         providers,
@@ -158,20 +163,11 @@ async fn search_for(
         range,
         duration: query.duration,
         asker,
+        order: Order::Earliest,
         limit,
+        own: Own::holds(own.iter().map(|hold| hold.id)),
     };
-    let own = match &query.hold_token {
-        Some(token) => app.engine.hold_of(tenant, token).await?,
-        None => None,
-    };
-    let slots = match &own {
-        Some(hold) => {
-            app.engine
-                .availability_for_holder(&rules, &search, hold.id)
-                .await?
-        }
-        None => app.engine.availability(&rules, &search).await?,
-    };
+    let slots = app.engine.availability(&rules, &search).await?;
     let view = |slot: Slot| {
         let mine = own
             .as_ref()

@@ -1,7 +1,8 @@
 //! What keeping time, renewing, letting go and confirming change on each calendar; and how a hold
 //! whose time is over makes room for somebody else, in the somebody's own commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,20 +13,23 @@ use schema::models::appointment::{Appointment, Status};
 use schema::models::claim::{Claim, ClaimKind, Op};
 use schema::models::hold::{Ended, Hold as Row};
 use schema::models::pattern::Role;
-use schema::span::Span;
+use schema::span::{DAY, Span};
 use smallvec::SmallVec;
 
 use super::{Plan, Planner};
 use crate::command::Done;
 use crate::command::hold::{Abandon, Confirm, Hold, HoldState};
+use crate::directory::Directory;
 use crate::failure::Refusal;
-use crate::scheduling::availability::{self, Search};
+use crate::scheduling::availability::{self, Order, Search};
+use crate::scheduling::diary::{Diary, Own};
 use crate::scheduling::draft::visit_of;
 use crate::scheduling::pattern;
 use crate::scheduling::placement::{self, Asker, Wish};
 use crate::scheduling::rejection::{Missing, Override, Rejection};
 use crate::scheduling::reservation::Ask;
 use crate::scheduling::rulebook::{Provider, RuleBook, Treatment};
+use crate::scheduling::timeline::Timeline;
 
 /// The public renews a hold up to this many minutes after it was made, staff up to the second.
 const PUBLIC_MINUTES_MAX: i64 = 15;
@@ -52,6 +56,32 @@ fn ask(change: TxId) -> Ask {
         states: SmallVec::new(),
         keeps: SmallVec::new(),
         frees: SmallVec::new(),
+        caps: SmallVec::new(),
+    }
+}
+
+/// What would be taken around a day if nobody held anything.
+struct WithoutHolds<'a> {
+    directory: &'a Directory,
+    range: Span,
+    known: RefCell<HashMap<CalendarId, Arc<Timeline>>>,
+}
+
+impl Diary for WithoutHolds<'_> {
+    fn timeline(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
+        if let Some(known) = self.known.borrow().get(&calendar) {
+            return Some(Arc::clone(known));
+        }
+        let published = self.directory.loaded(calendar)?.timeline();
+        let taken = published
+            .overlapping(self.range)
+            .filter(|claim| !matches!(claim.kind, ClaimKind::Hold { .. }))
+            .map(|claim| Claim::clone(claim));
+        let timeline = Arc::new(Timeline::new(published.version(), taken));
+        self.known
+            .borrow_mut()
+            .insert(calendar, Arc::clone(&timeline));
+        Some(timeline)
     }
 }
 
@@ -144,6 +174,13 @@ impl Planner<'_> {
             plan.asks.insert(calendar, asked);
             plan.change.ops.insert(calendar, ops);
         }
+        if !placed.overridden.contains(&Override::DailyCap) {
+            let cap = placement::daily_cap(&rules, provider, treatment, span.start());
+            let asked = plan.asks.get_mut(&provider.calendar);
+            if let Some((asked, cap)) = asked.zip(cap) {
+                asked.caps.push(cap);
+            }
+        }
         plan.cells = self.cells(plan.asks.keys().copied()).await?;
         plan.chosen = placed.chosen;
         plan.patients = wanted
@@ -184,17 +221,17 @@ impl Planner<'_> {
             range: day,
             duration: None,
             asker: Asker::Public,
+            order: Order::Earliest,
             limit: STARTS_MAX,
+            own: Own::default(),
         };
-        let directory = self.directory();
-        let is_free = |calendar: CalendarId, span: Span| {
-            directory.loaded(calendar).is_some_and(|cell| {
-                cell.timeline()
-                    .overlapping(span)
-                    .all(|claim| matches!(claim.kind, ClaimKind::Hold { .. }))
-            })
+        let range = Span::new(day.start().plus(-DAY), day.end().plus(DAY)).unwrap_or(day);
+        let diary = WithoutHolds {
+            directory: self.directory(),
+            range,
+            known: RefCell::default(),
         };
-        let slots = availability::search(rules, &search, self.parts.clock.minute(), &is_free)?;
+        let slots = availability::search(rules, &search, self.parts.clock.minute(), &diary)?;
         Ok((day, i64::try_from(slots.len()).unwrap_or(i64::MAX / 100)))
     }
 

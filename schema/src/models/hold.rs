@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{HoldId, OfferId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId};
-use crate::models::claim::HoldRef;
+use crate::models::claim::{HeldVisit, HoldRef};
 use crate::models::pattern::Placed;
 use crate::span::Span;
 
@@ -71,18 +71,6 @@ impl Hold {
         HoldRef {
             id: self.id,
             expires_at: self.expires_at,
-        }
-    }
-
-    /// The owner of the hold behind an offer.
-    #[must_use]
-    pub fn owned_by_offer(offer: OfferId) -> String {
-        format!("{OFFER}{offer}")
-    }
-
-    /// The offer to somebody on the waitlist that this hold stands for.
-    #[must_use]
-    pub fn offer(&self) -> Option<OfferId> {
-        self.owner.strip_prefix(OFFER)?.parse().ok()
-    }
+use crate::ids::{HoldId, OfferId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId};
+use crate::models::claim::{HeldVisit, HoldRef};
 }

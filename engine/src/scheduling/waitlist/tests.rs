@@ -111,6 +111,7 @@ fn slot(start: &str, provider: u128) -> Slot {
         provider: ProviderId(Uuid::from_u128(provider)),
         operatory: OperatoryId(Uuid::nil()),
         alternatives: Vec::new(),
+        score: None,
     }
 }
 
