@@ -71,6 +71,23 @@ impl Hold {
         HoldRef {
             id: self.id,
             expires_at: self.expires_at,
-use crate::ids::{HoldId, OfferId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId};
-use crate::models::claim::{HeldVisit, HoldRef};
+            visit: Some(HeldVisit {
+                provider: self.provider,
+                treatment: self.treatment,
+                start: self.span.start(),
+            }),
+        }
+    }
+
+    /// The owner of the hold behind an offer.
+    #[must_use]
+    pub fn owned_by_offer(offer: OfferId) -> String {
+        format!("{OFFER}{offer}")
+    }
+
+    /// The offer to somebody on the waitlist that this hold stands for.
+    #[must_use]
+    pub fn offer(&self) -> Option<OfferId> {
+        self.owner.strip_prefix(OFFER)?.parse().ok()
+    }
 }
