@@ -11,6 +11,7 @@ use actix_web::{App as WebApp, HttpServer, rt, web};
 use engine::Engine;
 use engine::clock::Clock;
 use engine::settings::Settings;
+use engine::tokens::HolderTokens;
 use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
@@ -58,6 +59,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
         readers: config.engine_pool_size,
         keep: config.keep(),
         housekeeping_every: Duration::from_mins(config.housekeeping_minutes.max(1).into()),
+        tokens: HolderTokens::from_secret(config.jwt_secret()?),
         ..Settings::default()
     };
     let engine = Engine::start(config.database_url()?, settings, clock).await?;

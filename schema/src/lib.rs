@@ -11,6 +11,7 @@ pub mod commit;
 pub mod connection;
 pub mod epoch;
 pub mod fold;
+pub mod holds;
 pub mod idempotency;
 pub mod ids;
 pub mod in_doubt;
@@ -28,3 +29,4 @@ pub mod span;
 pub mod tenancy;
 #[cfg(feature = "test-db")]
 pub mod test_db;
+pub mod waitlist;

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::allowance::Allowance;
 use super::close::Close;
+use super::hold_frames::Held;
 use super::outbox::{Next, Outbox};
 use super::replies::Plain;
 use super::sessions::Group;
@@ -68,6 +69,7 @@ pub(super) fn start(
             slots: HashMap::new(),
             slots_beginning: 0,
             commands: 0,
+            held: Arc::default(),
             allowance: Allowance::new(frames, frames.saturating_mul(FRAMES_BURST), now),
             bad_frames: 0,
             bad_since: now,
@@ -131,6 +133,8 @@ pub(super) struct Session {
     slots: HashMap<Uuid, Joined>,
     slots_beginning: usize,
     commands: usize,
+    /// What it holds: it ends soon after the session, unless it is used elsewhere.
+    held: Arc<Held>,
     allowance: Allowance,
     bad_frames: u32,
     bad_since: Instant,
@@ -164,6 +168,12 @@ impl Actor for Session {
     fn stopped(&mut self, _: &mut Self::Context) {
         self.leave_all();
         self.app.sessions.remove(self.number, &self.groups);
+        // A server that stops sends its clients elsewhere, with their holds.
+        if self.outbox.closing() != Some(Close::Draining) {
+            let (app, held) = (self.app.clone(), Arc::clone(&self.held));
+            rt::spawn(async move { held.abandon(&app).await });
+        }
+        self.outbox.close(Close::Gone);
         self.writer.abort();
     }
 }
