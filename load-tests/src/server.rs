@@ -195,6 +195,20 @@ async fn until_ready(address: SocketAddr, began: Instant) -> Outcome<()> {
 }
 
 impl Server {
+    /// What the process has in memory, in MiB.
+    ///
+    /// # Errors
+    /// When it has ended, or there is no `/proc` that tells.
+    pub fn memory_mib(&self) -> Outcome<f64> {
+        let id = self.child.id().ok_or("the server has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"))
+            .ok_or("/proc tells no resident memory")?;
+        Ok(resident.trim().parse::<f64>()? / 1024.0)
+    }
+
     /// `kill -9`, and waits until the process is gone.
     ///
     /// # Errors

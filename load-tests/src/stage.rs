@@ -162,6 +162,15 @@ impl Stage {
         Ok(database.batch_execute("ANALYZE").await?)
     }
 
+    /// What the server's process has in memory, in MiB.
+    ///
+    /// # Errors
+    /// When there is no server, or no `/proc` that tells.
+    pub fn memory_mib(&self) -> Outcome<f64> {
+        let server = self.server.as_ref().ok_or("there is no server")?;
+        server.memory_mib()
+    }
+
     /// `kill -9`. Clients that lose their connection wait until the server is up again.
     ///
     /// # Errors
