@@ -237,7 +237,7 @@ impl Side {
 
     async fn close(self, options: &Options, ratios: &[(&'static str, f64)]) -> Outcome<Summary> {
         let ready_after = self.stage.ready_after;
-        let memory = self.stage.memory_mib()?;
+        let memory = self.stage.resident_kib()? / 1024.0;
         let verdict: Verdict = self.stage.close(&self.ledger, 0).await?;
         let setting = format!(
             "{} practices, {} clients over REST, {} turns of {} s",
