@@ -14,6 +14,7 @@ use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::availability::{Wanted, with_alternatives};
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime, overrides,
 };
@@ -56,6 +57,15 @@ pub async fn run(
         return Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"));
     }
     let command = command(app, member, action).await?;
+    let wanted = match &command {
+        Command::Book(book) => Some(Wanted {
+            provider: book.provider,
+            treatment: book.treatment,
+            start: book.start,
+            duration: book.duration,
+        }),
+        _ => None,
+    };
     let request = Request {
         tenant: member.tenant(),
         asker: Asker::Staff,
@@ -65,7 +75,13 @@ pub async fn run(
         key,
         command,
     };
-    Ok(app.engine.execute(request).await?)
+    let outcome = app.engine.execute(request).await.map_err(Problem::from);
+    match (outcome, wanted) {
+        (Err(refusal), Some(wanted)) => {
+            Err(with_alternatives(app, member.tenant(), refusal, &wanted).await)
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 async fn command(app: &App, member: &Member, action: Action) -> Result<Command, Problem> {

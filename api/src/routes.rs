@@ -173,6 +173,7 @@ routes! {
     "/calendars/{id}" { get member calendars::get }
     "/calendars/{id}/events" { get member calendars::events }
     "/availability" { get member availability::search }
+    "/availability/explain" { get member availability::explain }
 
     "/appointments" {
         get member appointments::list,

@@ -10,7 +10,7 @@ use super::kinds::Kind;
 use crate::actions::{Action, target};
 use crate::auth::access::AccessRule;
 use crate::problem::Problem;
-use crate::rest::availability::AvailabilityQuery;
+use crate::rest::availability::query::{AvailabilityQuery, ExplainQuery};
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
 };
@@ -39,6 +39,10 @@ pub enum Frame {
     Availability {
         tenant: Option<TenantId>,
         query: AvailabilityQuery,
+    },
+    Explain {
+        tenant: Option<TenantId>,
+        query: ExplainQuery,
     },
     Command {
         tenant: Option<TenantId>,
@@ -149,6 +153,12 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
         Kind::Availability => {
             body.remove("tenant");
             return Ok(Frame::Availability {
+                tenant,
+                query: from(body)?,
+            });
+        }
+        Kind::Explain => {
+            return Ok(Frame::Explain {
                 tenant,
                 query: from(body)?,
             });

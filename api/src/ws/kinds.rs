@@ -48,6 +48,8 @@ kinds! {
     Unsubscribe "unsubscribe" public,
     /// Asks for free slots.
     Availability "availability" public,
+    /// Asks what is in the way of a visit.
+    Explain "explain" public,
     /// Books a visit.
     Book "book" changes(CanManageAppointments),
     /// Moves one.

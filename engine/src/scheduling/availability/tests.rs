@@ -2,6 +2,7 @@
 //!
 //! `SEED=… PRACTICES=1 cargo test -p engine availability` looks at one practice again.
 
+mod clocks;
 mod practice;
 mod reference;
 

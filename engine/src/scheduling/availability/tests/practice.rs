@@ -114,7 +114,7 @@ impl Practice {
             false => Own::default(),
         };
         let from = day.start().plus(random.minute(-60, 600));
-        let long = random.pick(&[600, 1440, 1440, 2880]);
+        let long = random.pick(&[300, 600, 600, 1440, 1440, 2880]);
         let range = Span::lasting(from, long + random.minute(0, 60)).unwrap();
         let interval = rows.treatments[0].slot_interval_min.map_or(15, i64::from);
         let duration = rows.treatments[0].duration_min;
@@ -237,6 +237,52 @@ fn rows(random: &mut Random, zone: &str, date: NaiveDate) -> TenantRows {
     except(random, &mut found, date);
     treat(random, &mut found);
     found
+}
+
+/// One dentist in one operatory, every day in those windows; visits of half an hour, offered on the
+/// hour.
+pub fn plain(zone: &str, windows: &[(i16, i16)]) -> TenantRows {
+    let date = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap();
+    let mut plain = rows(&mut Random(1), zone, date);
+    plain.clinics.truncate(1);
+    plain.clinics[0].zone = zone.to_owned();
+    plain.clinics[0].active = true;
+    plain.operatories.truncate(1);
+    plain.operatories[0].active = true;
+    plain.providers.truncate(1);
+    plain.equipment.clear();
+    plain.calendar_hours.clear();
+    plain.exceptions.clear();
+    plain.treatment_providers.clear();
+    plain.treatment_operatories.clear();
+    plain.treatment_equipment.clear();
+    let (tenant, assignment) = (plain.tenant.id, AssignmentId(id(3, 0)));
+    plain.assignments = vec![rows::Assignment {
+        id: assignment,
+        tenant_id: tenant,
+        provider_id: plain.providers[0].id,
+        operatory_id: plain.operatories[0].id,
+        valid_from: NaiveDate::MIN,
+        valid_to: None,
+        shared: false,
+    }];
+    let days = (1..=7).flat_map(|weekday| windows.iter().map(move |window| (weekday, *window)));
+    plain.assignment_hours = days
+        .map(|(weekday, (from, to))| rows::AssignmentHours {
+            tenant_id: tenant,
+            assignment_id: assignment,
+            weekday,
+            from_minute: from,
+            to_minute: to,
+        })
+        .collect();
+    let treatment = &mut plain.treatments[0];
+    treatment.duration_min = 30;
+    treatment.pattern = json!([{ "role": "dentist", "from": 0, "to": 30 }]);
+    treatment.slot_interval_min = Some(60);
+    treatment.daily_cap = None;
+    treatment.horizon_days = None;
+    plain
 }
 
 /// A week's windows of one day, perhaps split, perhaps to midnight and on.

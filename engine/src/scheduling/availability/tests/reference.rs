@@ -53,9 +53,10 @@ impl Clock {
     fn when(&self, date: NaiveDate, minutes: i64) -> Option<i64> {
         let midnight = NaiveDateTime::from(date).and_utc().timestamp() / 60;
         let wanted = midnight + minutes;
-        // No zone is more than fifteen hours from UTC.
-        let first = (wanted - 900).max(self.from);
-        let last = (wanted + 900).min(self.from + self.shows.len() as i64);
+        // Around where it would be without a clock change: none moves the clock by two hours.
+        let around = wanted - (self.shows[0] - self.from);
+        let first = (around - 120).max(self.from);
+        let last = (around + 121).min(self.from + self.shows.len() as i64);
         for minute in first..last {
             if self.at(minute) == wanted {
                 return Some(minute);
