@@ -11,5 +11,6 @@ mod one_winner;
 mod public;
 mod rest;
 mod rights;
+mod searching;
 mod socket;
 mod world;
