@@ -4,7 +4,7 @@ pub mod query;
 
 use std::collections::HashSet;
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Slot};
 use engine::scheduling::diary::Own;
 use engine::scheduling::explain::Reason;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::{Member, member_of};
 use crate::problem::Problem;
+use crate::rest::holds;
 use crate::wire::refusal::sentence;
 use crate::wire::time::{self, At};
 use query::{Asked, AvailabilityQuery, ExplainQuery, OrderName};
@@ -49,6 +50,9 @@ pub struct SlotView {
     /// 0 to 100, with `order=best`.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<u8>,
+    /// The time that the asker holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mine: Option<bool>,
     /// Whose slot it is and of which treatment, where several practices were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
@@ -67,6 +71,7 @@ impl From<Slot> for SlotView {
             operatory_id: slot.operatory,
             alternatives: slot.alternatives,
             score: slot.score,
+            mine: None,
             tenant_id: None,
             treatment_id: None,
         }
@@ -86,9 +91,12 @@ pub struct Slots {
 pub async fn search(
     app: web::Data<App>,
     member: Member,
+    request: HttpRequest,
     query: Asked<AvailabilityQuery>,
 ) -> Result<web::Json<Slots>, Problem> {
-    find(&app, &member, &query.0).await.map(web::Json)
+    let mut query = query.0;
+    query.hold_token = query.hold_token.or_else(|| holds::token(&request));
+    find(&app, &member, &query).await.map(web::Json)
 }
 
 /// The search behind the route and the socket's command.
@@ -98,8 +106,7 @@ pub async fn search(
 /// member does not work for, 503 without a database.
 pub async fn find(app: &App, member: &Member, query: &AvailabilityQuery) -> Result<Slots, Problem> {
     if query.tenants.is_empty() {
-        let own = Own::default();
-        return search_for(app, member.tenant(), Asker::Staff, query, own).await;
+        return search_for(app, member.tenant(), Asker::Staff, query).await;
     }
     find_in_several(app, member, query).await
 }
@@ -113,36 +120,45 @@ pub async fn find_public(
     tenant: TenantId,
     query: &AvailabilityQuery,
 ) -> Result<Slots, Problem> {
-    search_for(app, tenant, Asker::Public, query, Own::default()).await
+    search_for(app, tenant, Asker::Public, query).await
 }
 
-/// The search in one practice; `own` are holds whose tokens the asker has shown.
-///
-/// # Errors
-/// As [`find`].
-pub async fn search_for(
+/// The search in one practice.
+async fn search_for(
     app: &App,
     tenant: TenantId,
     asker: Asker,
     query: &AvailabilityQuery,
-    own: Own,
 ) -> Result<Slots, Problem> {
     let (range, limit) = bounds(query)?;
     let rules = app.engine.rules(tenant).await?;
     let treatment = treatment(&rules, query.treatment, asker)?;
     let providers = providers(&rules, treatment, &query.dentist)?;
+    let own = match &query.hold_token {
+        Some(token) => app.engine.hold_of(tenant, token).await?,
+        None => None,
+    };
     let search = Search {
         providers,
         operatories: operatories(&rules, query)?,
         duration: query.duration,
         order: order(query)?,
         limit,
-        own,
+        own: Own::holds(own.iter().map(|hold| hold.id)),
         ..Search::any(&rules, treatment, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
+    let view = |slot: Slot| {
+        let mine = own
+            .as_ref()
+            .is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
+        SlotView {
+            mine: mine.then_some(true),
+            ..SlotView::from(slot)
+        }
+    };
     Ok(Slots {
-        slots: slots.into_iter().map(SlotView::from).collect(),
+        slots: slots.into_iter().map(view).collect(),
     })
 }
 
@@ -362,9 +378,12 @@ pub struct Explanation {
 pub async fn explain(
     app: web::Data<App>,
     member: Member,
+    request: HttpRequest,
     query: Asked<ExplainQuery>,
 ) -> Result<web::Json<Explanation>, Problem> {
-    explain_to(&app, &member, &query.0).await.map(web::Json)
+    let mut query = query.0;
+    query.hold_token = query.hold_token.or_else(|| holds::token(&request));
+    explain_to(&app, &member, &query).await.map(web::Json)
 }
 
 /// The explanation behind the route and the socket's command.
@@ -376,11 +395,10 @@ pub async fn explain_to(
     member: &Member,
     query: &ExplainQuery,
 ) -> Result<Explanation, Problem> {
-    explain_for(app, member.tenant(), Asker::Staff, query, Own::default()).await
+    explain_for(app, member.tenant(), Asker::Staff, query).await
 }
 
-/// The explanation in one practice; `own` are holds whose tokens the asker has shown. The public
-/// learns the practice's published rules, and that something is taken, but not what or where.
+/// The explanation in one practice. The public learns the practice's published rules, and that something is taken, but not what or where.
 ///
 /// # Errors
 /// As [`explain_to`].
@@ -389,7 +407,6 @@ pub async fn explain_for(
     tenant: TenantId,
     asker: Asker,
     query: &ExplainQuery,
-    own: Own,
 ) -> Result<Explanation, Problem> {
     let start = time::parse("start", &query.start)?;
     let rules = app.engine.rules(tenant).await?;
@@ -413,6 +430,11 @@ pub async fn explain_for(
         overrides: &Default::default(),
         avoid: &Default::default(),
     };
+    let own = match &query.hold_token {
+        Some(token) => app.engine.hold_of(tenant, token).await?,
+        None => None,
+    };
+    let own = Own::holds(own.iter().map(|hold| hold.id));
     let reasons = app.engine.explain(&rules, &wish, &own).await?;
     Ok(Explanation {
         reasons: (reasons.iter())

@@ -47,6 +47,10 @@ pub struct AvailabilityQuery {
     /// With `order=best`: the time that would be liked, RFC 3339; the start of the range without.
     #[serde(default)]
     pub near: Option<String>,
+    /// Of a hold: its time counts as free for whoever has the token.
+    #[serde(rename = "holdToken")]
+    #[param(rename = "holdToken")]
+    pub hold_token: Option<String>,
 }
 
 /// Which slots come first.
@@ -76,6 +80,10 @@ pub struct ExplainQuery {
     /// Minutes; the treatment's own without.
     #[serde(default, deserialize_with = "number")]
     pub duration: Option<i64>,
+    /// Of a hold: its time counts as free for whoever has the token.
+    #[serde(rename = "holdToken")]
+    #[param(rename = "holdToken")]
+    pub hold_token: Option<String>,
 }
 
 /// A query in which parameters may be repeated.
