@@ -50,12 +50,25 @@ pub async fn run(
     action: Action,
 ) -> Result<Reply, Problem> {
     member.require_change(Permission::CanManageAppointments)?;
+    let command = command(app, member, action).await?;
+    execute(app, member, key, command).await
+}
+
+/// Has a command done for a member, who may, under the client's key.
+///
+/// # Errors
+/// What the rules refuse, what is taken.
+pub async fn execute(
+    app: &App,
+    member: &Member,
+    key: Option<String>,
+    command: Command,
+) -> Result<Reply, Problem> {
     if let Some(key) = &key
         && !(1..=KEY_BYTES_MAX).contains(&key.len())
     {
         return Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"));
     }
-    let command = command(app, member, action).await?;
     let request = Request {
         tenant: member.tenant(),
         asker: Asker::Staff,

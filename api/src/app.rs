@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
+use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
 
@@ -33,6 +34,7 @@ pub struct App {
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
+    pub links: LinkThrottle,
     pub hubs: Hubs,
     pub sessions: Sessions,
     pub connections: Connections,
@@ -105,6 +107,7 @@ impl App {
             mail: Mailer::new(&config)?,
             engine,
             patients: PatientCards::default(),
+            links: LinkThrottle::default(),
             hubs: Hubs::default(),
             sessions: Sessions::default(),
             connections: Connections::default(),

@@ -91,6 +91,25 @@ pub async fn find(
         .transpose()
 }
 
+/// All visits of a patient to the tenant, by start.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_patient(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    patient: PatientId,
+) -> QueryResult<Vec<Appointment>> {
+    let rows: Vec<Row> = appointments::table
+        .filter(appointments::tenant_id.eq(tenant))
+        .filter(appointments::patient_id.eq(patient))
+        .order((appointments::start_at, appointments::id))
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(Appointment::try_from).collect()
+}
+
 /// The visits of a series, by the starts that its rule gave them.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! at a time, the changes of a batch do not overlap each other, and `fence` holds the versions that
 //! their decisions have seen.
 
+mod merge;
 mod rows;
 mod statements;
 
@@ -18,7 +19,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audit_log::Origin;
-use crate::ids::{AppointmentId, BlockId, CalendarId, ClinicId, HoldId, TenantId, TxId};
+use crate::ids::{
+    AppointmentId, BlockId, CalendarId, ClinicId, HoldId, PatientId, TenantId, TxId, UserId,
+};
 use crate::models::appointment::Appointment;
 use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
@@ -56,11 +59,24 @@ pub struct Change {
     pub blocks_put: Vec<Block>,
     /// Of which no claim is left.
     pub blocks_del: Vec<BlockId>,
+    /// Two patients' records that become one; their visits are among `appointments`.
+    pub merged: Option<MergedRecords>,
     /// The rules that the decision has seen.
     pub rules: RulesSeen,
     pub key: Option<Key>,
     /// What the command answers, kept for replays.
     pub result: Value,
+}
+
+/// Two patients' records that become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergedRecords {
+    pub kept: PatientId,
+    pub kept_calendar: CalendarId,
+    pub removed: PatientId,
+    pub removed_calendar: CalendarId,
+    /// Who merges them, if it is a person.
+    pub user: Option<UserId>,
 }
 
 /// What a claim's row says beside what events carry.

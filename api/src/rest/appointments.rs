@@ -26,7 +26,7 @@ const KEY_HEADER: &str = "Idempotency-Key";
 /// Answers that repeat an earlier one say so.
 const REPLAY_HEADER: &str = "Idempotent-Replay";
 
-fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+pub(super) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     request
         .headers()
         .get(KEY_HEADER)
@@ -38,7 +38,7 @@ fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// The version in `If-Match`; `*` is any.
-fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+pub(super) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
         return Ok(None);
     };

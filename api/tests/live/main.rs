@@ -7,6 +7,7 @@ mod following;
 mod frames;
 mod import_ics;
 mod one_winner;
+mod patients;
 mod public;
 mod rest;
 mod rights;
