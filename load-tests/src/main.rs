@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use load_tests::report::{Summary, write_json};
-use load_tests::scenario::{self, kill, rush, steady};
+use load_tests::scenario::{self, kill, patients, rush, steady};
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
 
@@ -51,6 +51,8 @@ enum Scenario {
     Rush(rush::Options),
     /// kill -9 of the server during bookings, restart, everybody goes on
     Kill(kill::Options),
+    /// A front desk searches among very many patients, beside very many practices
+    Patients(patients::Options),
 }
 
 fn main() -> ExitCode {
@@ -128,6 +130,9 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
     let played = match &arguments.scenario {
         None | Some(Scenario::All) => scenario::all(&setup, seed, &mut tell).await,
         Some(Scenario::Steady(options)) => steady::run(&setup, options, seed).await.map(&mut tell),
+        Some(Scenario::Patients(options)) => {
+            patients::run(&setup, options, seed).await.map(&mut tell)
+        }
         Some(Scenario::Rush(options)) => rush::run(&setup, options).await.map(&mut tell),
         Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
             .await

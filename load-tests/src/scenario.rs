@@ -1,6 +1,7 @@
 //! What is played. Each scenario raises its own stage and ends with a summary.
 
 pub mod kill;
+pub mod patients;
 pub mod rush;
 pub mod steady;
 

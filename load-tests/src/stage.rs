@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use diesel_async::SimpleAsyncConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::watch;
 
 use crate::client::{Client, Protocol, Rest, Socket};
@@ -160,6 +160,25 @@ impl Stage {
     pub async fn analyse(&self) -> Outcome<()> {
         let mut database = self.database.connect().await?;
         Ok(database.batch_execute("ANALYZE").await?)
+    }
+
+    /// A connection of the superuser's, for what only a scenario needs.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn connect(&self) -> Outcome<AsyncPgConnection> {
+        self.database.connect().await
+    }
+
+    /// Stops the server, where nothing was booked that could be held against anything.
+    ///
+    /// # Errors
+    /// When it does not stop by itself.
+    pub async fn stop(mut self) -> Outcome<()> {
+        match self.server.take() {
+            Some(server) => server.stop().await,
+            None => Ok(()),
+        }
     }
 
     /// `kill -9`. Clients that lose their connection wait until the server is up again.
