@@ -101,7 +101,8 @@ async fn two_records_become_one_with_all_their_visits() {
     assert_eq!(relation["notes"], "of 0\nof 1");
 
     // The time is the kept one's now; nothing can be booked for the other.
-    let clash = world.booking(0, 0, world.at(1, 11, 0));
+    let mut clash = world.booking(0, 0, world.at(1, 11, 0));
+    clash["operatoryId"] = json!(world.practice.operatories[1].0);
     let refused = world.post("/appointments", &clash).await;
     assert_eq!((refused.status, refused.code()), (409, "patient_busy"));
     let removed = world.booking(1, 0, world.at(1, 17, 0));
