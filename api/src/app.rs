@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
+use crate::public::limits::PublicLimits;
 use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
@@ -37,6 +38,7 @@ pub struct App {
     pub links: LinkThrottle,
     pub hubs: Hubs,
     pub sessions: Sessions,
+    pub public_limits: PublicLimits,
     pub connections: Connections,
 }
 
@@ -110,6 +112,7 @@ impl App {
             links: LinkThrottle::default(),
             hubs: Hubs::default(),
             sessions: Sessions::default(),
+            public_limits: PublicLimits::new(&config),
             connections: Connections::default(),
             config,
         })

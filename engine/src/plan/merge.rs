@@ -7,14 +7,12 @@ use schema::ids::{CalendarId, TxId};
 use schema::models::appointment::Appointment;
 use schema::models::claim::ClaimKind;
 use schema::models::pattern::Role;
-use smallvec::SmallVec;
 
 use super::visit::{self, Held, VisitChange};
 use super::{Plan, Planner};
 use crate::command::{Done, MergePatients};
 use crate::failure::Refusal;
 use crate::scheduling::rejection::{Conflict, Rejection};
-use crate::scheduling::reservation::Ask;
 
 /// Moves what the practice has of the removed record. Whoever asks has checked that nobody else has
 /// anything of it; the commit looks again.
@@ -69,7 +67,7 @@ pub(super) async fn plan(planner: &Planner<'_>, wanted: &MergePatients) -> Resul
     // same time must decide again.
     for calendar in [keep.calendar, remove.calendar] {
         ops.entry(calendar).or_default();
-        asks.entry(calendar).or_insert_with(|| nothing(tx));
+        asks.entry(calendar).or_insert_with(|| visit::nothing(tx));
     }
     let missing: Vec<CalendarId> = asks
         .keys()
@@ -100,14 +98,4 @@ pub(super) async fn plan(planner: &Planner<'_>, wanted: &MergePatients) -> Resul
         ..planner.change(&done)?
     };
     Ok(Plan::new(change, asks, cells, done))
-}
-
-fn nothing(change: TxId) -> Ask {
-    Ask {
-        change,
-        books: SmallVec::new(),
-        states: SmallVec::new(),
-        frees: SmallVec::new(),
-        keeps: SmallVec::new(),
-    }
 }
