@@ -20,6 +20,7 @@ use crate::public::limits::PublicLimits;
 use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
+use crate::ws::slots::SlotFeeds;
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -37,6 +38,7 @@ pub struct App {
     pub patients: PatientCards,
     pub links: LinkThrottle,
     pub hubs: Hubs,
+    pub slot_feeds: SlotFeeds,
     pub sessions: Sessions,
     pub public_limits: PublicLimits,
     pub connections: Connections,
@@ -111,6 +113,7 @@ impl App {
             patients: PatientCards::default(),
             links: LinkThrottle::default(),
             hubs: Hubs::default(),
+            slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),
             public_limits: PublicLimits::new(&config),
             connections: Connections::default(),

@@ -11,6 +11,7 @@ mod many;
 mod migrations;
 mod overbooking;
 mod patients;
+mod retention;
 mod support;
 mod tenants;
 mod tenants_seed;
