@@ -52,14 +52,14 @@ pub async fn run(
 ) -> Result<Reply, Problem> {
     member.require_change(Permission::CanManageAppointments)?;
     let command = command(app, member, action).await?;
-    execute(app, member, key, command).await
+    command_of(app, member, key, command).await
 }
 
 /// Has a command done for a member, who may, under the client's key.
 ///
 /// # Errors
 /// What the rules refuse, what is taken.
-pub async fn execute(
+pub async fn command_of(
     app: &App,
     member: &Member,
     key: Option<String>,

@@ -1,5 +1,7 @@
 //! Reading appointments as the engine needs them to decide.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::QueryResult;
 use diesel::prelude::*;
@@ -7,10 +9,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
 use crate::ids::{
-    AppointmentId, OperatoryId, PatientId, ProviderId, SeriesId, TenantId, TreatmentId, UserId,
+    AppointmentId, CalendarId, OperatoryId, PatientId, ProviderId, SeriesId, TenantId, TreatmentId,
+    UserId,
 };
 use crate::models::appointment::{Appointment, CancelCode, Status};
-use crate::schema::appointments;
+use crate::schema::{appointments, claims_past};
 use crate::span::{DAY, Minute, Span};
 
 /// An appointment's row as the database has it.
@@ -108,6 +111,22 @@ pub async fn of_patient(
         .load(connection)
         .await?;
     rows.into_iter().map(Appointment::try_from).collect()
+}
+
+/// The visits whose claims on a calendar are settled: they are kept aside and change no more.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn settled_on(
+    connection: &mut AsyncPgConnection,
+    calendar: CalendarId,
+) -> QueryResult<BTreeSet<AppointmentId>> {
+    let ids: Vec<Option<AppointmentId>> = claims_past::table
+        .filter(claims_past::calendar_id.eq(calendar))
+        .select(claims_past::appointment_id)
+        .load(connection)
+        .await?;
+    Ok(ids.into_iter().flatten().collect())
 }
 
 /// The visits of a series, by the starts that its rule gave them.

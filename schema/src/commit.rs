@@ -71,9 +71,7 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MergedRecords {
     pub kept: PatientId,
-    pub kept_calendar: CalendarId,
     pub removed: PatientId,
-    pub removed_calendar: CalendarId,
     /// Who merges them, if it is a person.
     pub user: Option<UserId>,
 }

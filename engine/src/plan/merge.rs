@@ -18,9 +18,13 @@ use crate::scheduling::rejection::{Conflict, Rejection};
 /// anything of it; the commit looks again.
 pub(super) async fn plan(planner: &Planner<'_>, wanted: &MergePatients) -> Result<Plan, Refusal> {
     let (keep, remove) = (wanted.keep, wanted.remove);
-    let visits = {
+    let (visits, settled) = {
         let mut connection = planner.parts.connection().await?;
-        appointments::of_patient(&mut connection, planner.request.tenant, remove.id).await?
+        let tenant = planner.request.tenant;
+        (
+            appointments::of_patient(&mut connection, tenant, remove.id).await?,
+            appointments::settled_on(&mut connection, remove.calendar).await?,
+        )
     };
     let mut cells = planner.cells([keep.calendar, remove.calendar]).await?;
     // A hold's claims cannot change hands; it ends within minutes.
@@ -45,13 +49,13 @@ pub(super) async fn plan(planner: &Planner<'_>, wanted: &MergePatients) -> Resul
         let mut after = before;
         after.version += 1;
         after.patient = keep.id;
-        for placed in &mut after.pattern {
-            if placed.segment.role == Role::Patient {
-                placed.calendar_id = keep.calendar;
+        // What is settled stays on the calendar where it was: only whose visit it was changes.
+        if !settled.contains(&after.id) {
+            for placed in &mut after.pattern {
+                if placed.segment.role == Role::Patient {
+                    placed.calendar_id = keep.calendar;
+                }
             }
-        }
-        // Without a claim on any calendar it is too old to take time: only its row changes.
-        if held.values().any(|claims| !claims.is_empty()) {
             moving.push((held, after.clone()));
         }
         appointments.push(after);
@@ -90,9 +94,7 @@ pub(super) async fn plan(planner: &Planner<'_>, wanted: &MergePatients) -> Resul
         appointments,
         merged: Some(MergedRecords {
             kept: keep.id,
-            kept_calendar: keep.calendar,
             removed: remove.id,
-            removed_calendar: remove.calendar,
             user: planner.request.user,
         }),
         ..planner.change(&done)?

@@ -6,7 +6,6 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{Change, MergedRecords};
-use crate::schema::claims_past;
 
 type SqlUuid = diesel::sql_types::Uuid;
 
@@ -17,11 +16,6 @@ pub(super) async fn records(
     change: &Change,
     merged: &MergedRecords,
 ) -> QueryResult<()> {
-    let past = claims_past::table.filter(claims_past::calendar_id.eq(merged.removed_calendar));
-    diesel::update(past)
-        .set(claims_past::calendar_id.eq(merged.kept_calendar))
-        .execute(&mut connection)
-        .await?;
     diesel::sql_query("SELECT merge_patients($1, $2, $3, $4, $5, $6)")
         .bind::<SqlUuid, _>(change.tenant)
         .bind::<SqlUuid, _>(merged.kept)

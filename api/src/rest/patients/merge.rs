@@ -84,7 +84,7 @@ pub async fn merge(
                 keep: patient(given.keep)?,
                 remove: patient(given.remove)?,
             });
-            match actions::execute(&app, &member, key, command).await?.done {
+            match actions::command_of(&app, &member, key, command).await?.done {
                 Done::Merged { moved, .. } => moved,
                 _ => return Err(Problem::internal("not the answer of a merge")),
             }
