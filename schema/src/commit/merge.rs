@@ -1,7 +1,6 @@
 //! What a merge of two patients' records changes beside calendars and appointments.
 
 use diesel::QueryResult;
-use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
