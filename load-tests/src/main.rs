@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use load_tests::bare;
 use load_tests::report::{Summary, write_json};
-use load_tests::scenario::{self, fanout, faults, kill, patients, rush, steady, widgets};
+use load_tests::scenario::{self, fanout, faults, kill, patients, rush, steady, tenants, widgets};
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
 
@@ -50,6 +50,8 @@ enum Scenario {
     Steady(steady::Options),
     /// All clients want one slot: one winner in each round
     Rush(rush::Options),
+    /// Ten practices and ten thousand, in turns: are booking and searching as fast
+    Tenants(tenants::Options),
     /// kill -9 of the server during bookings, restart, everybody goes on
     Kill(kill::Options),
     /// A front desk searches among very many patients, beside very many practices
@@ -160,6 +162,9 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
             patients::run(&setup, options, seed).await.map(&mut tell)
         }
         Some(Scenario::Rush(options)) => rush::run(&setup, options).await.map(&mut tell),
+        Some(Scenario::Tenants(options)) => tenants::run(&setup, options, seed)
+            .await
+            .map(|summaries| summaries.into_iter().for_each(&mut tell)),
         Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
             .await
             .map(|played| tell(played.summary)),
