@@ -65,7 +65,7 @@ impl Spread {
 }
 
 /// Times of answers, in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Latency {
     pub p50: f64,
     pub p90: f64,
@@ -75,7 +75,7 @@ pub struct Latency {
 }
 
 /// What a run came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Totals {
     pub done: u64,
     /// From the first command that counts to the last answer.
@@ -165,7 +165,7 @@ impl Meter {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
         Self {
             p50: at(0.5),

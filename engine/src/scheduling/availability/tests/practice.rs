@@ -374,7 +374,7 @@ fn keep_hours(random: &mut Random, found: &mut TenantRows, date: NaiveDate) {
 }
 
 fn except(random: &mut Random, found: &mut TenantRows, date: NaiveDate) {
-    for number in 0..random.within(0, 5) as usize {
+    for number in 0..random.within(0, 4) as usize {
         let scope = random.pick(&["tenant", "clinic", "operatory", "provider", "provider"]);
         let window = random.one_in(2).then(|| windows(random)[0]);
         let first = date + Days::new(random.within(0, 3) as u64) - Days::new(1);
@@ -399,14 +399,15 @@ fn except(random: &mut Random, found: &mut TenantRows, date: NaiveDate) {
 
 fn treat(random: &mut Random, found: &mut TenantRows) {
     let tenant = found.tenant.id;
-    let odd = random.one_in(5);
+    let odd = random.one_in(10);
     let long = random.within(3, 19) * 5 + i64::from(odd);
     let mut pattern: Vec<Value> = Vec::new();
     let mut part = |role: &str, from: i64, to: i64, before: i64, after: i64| {
         pattern.push(json!({ "role": role, "from": from, "to": to,
             "bufferBefore": before, "bufferAfter": after }));
     };
-    let buffer = |random: &mut Random| random.pick(&[0, 0, 5, 10, 15, 7]);
+    let other = if random.one_in(8) { 7 } else { 20 };
+    let buffer = |random: &mut Random| random.pick(&[0, 0, 5, 10, 15, other]);
     if !random.one_in(4) {
         part("operatory", 0, long, buffer(random), buffer(random));
     }
@@ -439,8 +440,14 @@ fn treat(random: &mut Random, found: &mut TenantRows) {
         online_bookable: true,
         min_notice_min: random.one_in(4).then_some(30),
         horizon_days: random.one_in(5).then_some(1),
-        slot_interval_min: random.pick(&[None, Some(5), Some(10), Some(15), Some(30), Some(7)]),
-        daily_cap: random.pick(&[None, None, None, Some(0), Some(1), Some(2), Some(3)]),
+        slot_interval_min: match random.one_in(12) {
+            true => Some(7),
+            false => random.pick(&[None, Some(5), Some(10), Some(15), Some(30)]),
+        },
+        daily_cap: match random.within(0, 12) {
+            cap @ 0..4 => Some(cap as i16),
+            _ => None,
+        },
         active: true,
     });
     if random.one_in(5) {
@@ -470,7 +477,7 @@ fn taken(random: &mut Random, rows: &TenantRows, day: Span) -> HashMap<CalendarI
     let mut found = HashMap::new();
     let mut number = 0;
     for (calendar, provider) in calendars {
-        let claims: Vec<Claim> = (0..random.within(0, 9))
+        let claims: Vec<Claim> = (0..random.within(0, 5))
             .map(|_| {
                 number += 1;
                 let start = day.start().plus(random.minute(-400, 3000));
