@@ -40,7 +40,7 @@ fn python() -> PathBuf {
 /// What dateutil makes of them.
 fn theirs(asked: &[Asked]) -> Vec<Vec<NaiveDateTime>> {
     let mut child = Command::new(python())
-        .args(["-c", include_str!("dateutil.py")])
+        .args(["-c", include_str!("expand_with_dateutil.py")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
