@@ -16,8 +16,11 @@ use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
+use crate::public::limits::PublicLimits;
+use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
+use crate::ws::slots::SlotFeeds;
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -33,8 +36,11 @@ pub struct App {
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
+    pub links: LinkThrottle,
     pub hubs: Hubs,
+    pub slot_feeds: SlotFeeds,
     pub sessions: Sessions,
+    pub public_limits: PublicLimits,
     pub connections: Connections,
 }
 
@@ -105,8 +111,11 @@ impl App {
             mail: Mailer::new(&config)?,
             engine,
             patients: PatientCards::default(),
+            links: LinkThrottle::default(),
             hubs: Hubs::default(),
+            slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),
+            public_limits: PublicLimits::new(&config),
             connections: Connections::default(),
             config,
         })

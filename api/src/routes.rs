@@ -12,8 +12,8 @@ use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
     admin, appointments, assignments, availability, calendars, clinics, equipment, exceptions,
-    hours, input, operations, operatories, patients, providers, sessions, tenants, treatments,
-    utilization,
+    holds, hours, input, offers, operations, operatories, patients, providers, public, sessions,
+    tenants, treatments, utilization, waitlist,
 };
 use crate::{openapi, web_app, ws};
 
@@ -157,6 +157,19 @@ routes! {
         get reads(CanViewPatients) patients::list::list,
         post changes(CanManagePatients) patients::create,
     }
+    "/patients/link" { post changes(CanManagePatients) patients::link::link }
+    "/patients/link-requests" { post changes(CanManagePatients) patients::link::requests::create }
+    "/patients/link-requests/{token}" { get secret(token) patients::link::requests::get }
+    "/patients/link-requests/{token}/accept" {
+        post secret(token) patients::link::requests::accept,
+    }
+    "/patients/link-requests/{token}/decline" {
+        post secret(token) patients::link::requests::decline,
+    }
+    "/patients/import" { post changes(CanManagePatients) patients::import::import }
+    // Everything at once is more than seeing one after the other.
+    "/patients/export" { get reads(CanManagePatients) patients::export::export }
+    "/patients/merge" { post changes(CanManagePatients) patients::merge::merge }
     "/patients/{id}" {
         get reads(CanViewPatients) patients::get,
         patch changes(CanManagePatients) patients::update,
@@ -166,8 +179,20 @@ routes! {
         get reads(CanViewPatients) patients::relation::get,
         patch changes(CanManagePatients) patients::relation::update,
     }
+    "/patients/{id}/transfer" { post changes(CanManagePatients) patients::transfer::transfer }
+    "/patients/{id}/medical" {
+        get reads(CanViewPatients) patients::medical::get,
+        put changes(CanManagePatients) patients::medical::put,
+    }
+    "/patients/{id}/medical/revisions" {
+        get reads(CanViewPatients) patients::medical::revisions,
+    }
     "/patients/{id}/archive" { post changes(CanManagePatients) patients::relation::archive }
     "/patients/{id}/restore" { post changes(CanManagePatients) patients::relation::restore }
+
+    "/me/link-requests" { get patient patients::link::requests::list_own }
+    "/me/link-requests/{id}/accept" { post patient patients::link::requests::accept_own }
+    "/me/link-requests/{id}/decline" { post patient patients::link::requests::decline_own }
 
     "/calendars" { get member calendars::list }
     "/calendars/{id}" { get member calendars::get }
@@ -186,6 +211,36 @@ routes! {
     "/appointments/{id}/resize" { post changes(CanManageAppointments) appointments::resize }
     "/appointments/{id}/cancel" { post changes(CanManageAppointments) appointments::cancel }
     "/appointments/{id}/status" { post changes(CanManageAppointments) appointments::set_status }
+
+    "/holds" { post changes(CanManageAppointments) holds::create }
+    "/holds/{id}" { delete changes(CanManageAppointments) holds::release }
+    "/holds/{id}/renew" { post changes(CanManageAppointments) holds::renew }
+    "/holds/{id}/confirm" { post changes(CanManageAppointments) holds::confirm }
+
+    "/waitlist" {
+        get reads(CanViewPatients) waitlist::list,
+        post changes(CanManageAppointments) waitlist::create,
+    }
+    "/waitlist/candidates" { get reads(CanViewPatients) waitlist::candidates }
+    "/waitlist/{id}" { delete changes(CanManageAppointments) waitlist::withdraw }
+    "/waitlist/{id}/offer" { post changes(CanManageAppointments) waitlist::offer }
+    "/offers/{token}/accept" { post secret(token) offers::accept }
+    "/offers/{token}/decline" { post secret(token) offers::decline }
+
+    "/public/appointments/{manageToken}" { get secret(manageToken) public::bookings::get }
+    "/public/appointments/{manageToken}/cancel" {
+        post secret(manageToken) public::bookings::cancel
+    }
+    "/public/appointments/{manageToken}/reschedule" {
+        post secret(manageToken) public::bookings::reschedule
+    }
+    "/public/{subdomain}" { get public public::practice }
+    "/public/{subdomain}/availability" { get public public::availability }
+    "/public/{subdomain}/holds" { post public public::holds::create }
+    // Without the hold's token these are 404.
+    "/public/{subdomain}/holds/{id}" { delete public public::holds::release }
+    "/public/{subdomain}/holds/{id}/renew" { post public public::holds::renew }
+    "/public/{subdomain}/holds/{id}/confirm" { post public public::holds::confirm }
 
     // Its first frame says who speaks; `ws/kinds.rs` has the frames' own rules.
     "/ws" { get public ws::open }

@@ -2,6 +2,7 @@
 //! build these.
 
 pub mod block;
+pub mod hold;
 pub mod replan;
 pub mod series;
 
@@ -9,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schema::audit_log::Origin;
 use schema::ids::{
-    AppointmentId, CalendarId, ClaimId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId,
-    UserId,
+    AppointmentId, CalendarId, ClaimId, HoldId, OperatoryId, PatientId, ProviderId, TenantId,
+    TreatmentId, UserId,
 };
 use schema::models::appointment::{Appointment, CancelCode, Status};
 use schema::span::{Minute, Span};
@@ -62,7 +63,21 @@ pub enum Command {
     Extend {
         appointment: Target,
     },
+    MergePatients(MergePatients),
     Import(Import),
+    Hold(hold::Hold),
+    Renew {
+        hold: HoldId,
+    },
+    Release {
+        hold: HoldId,
+    },
+    Confirm(hold::Confirm),
+    /// Removes a hold whose time is over.
+    Expire {
+        hold: HoldId,
+    },
+    Abandon(hold::Abandon),
 }
 
 impl Command {
@@ -85,7 +100,14 @@ impl Command {
             Self::EditBlock(_) => "edit_block",
             Self::Unblock(_) => "unblock",
             Self::Extend { .. } => "extend",
+            Self::MergePatients(_) => "merge_patients",
             Self::Import(_) => "import",
+            Self::Hold(_) => "hold",
+            Self::Renew { .. } => "renew",
+            Self::Release { .. } => "release",
+            Self::Confirm(_) => "confirm",
+            Self::Expire { .. } => "expire",
+            Self::Abandon(_) => "abandon",
         }
     }
 }
@@ -206,6 +228,14 @@ pub struct Resize {
     pub overrides: BTreeSet<Override>,
 }
 
+/// Two records of one person. Whoever asks has checked that both are the practice's, and that
+/// nobody else has anything of the one that goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MergePatients {
+    pub keep: PatientRef,
+    pub remove: PatientRef,
+}
+
 /// The busy times of an outside calendar: replaces what `source` said before within `window`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Import {
@@ -230,6 +260,7 @@ pub struct BusyTime {
 #[serde(tag = "done", rename_all = "snake_case")]
 pub enum Done {
     Appointment(Box<Appointment>),
+    Hold(Box<hold::HoldState>),
     Appointments {
         appointments: Vec<Appointment>,
     },
@@ -242,6 +273,12 @@ pub enum Done {
     /// Ids of the claims that are gone.
     Unblocked {
         removed: Vec<ClaimId>,
+    },
+    /// How many visits are the kept one's now.
+    Merged {
+        kept: PatientId,
+        removed: PatientId,
+        moved: usize,
     },
     Imported {
         added: usize,

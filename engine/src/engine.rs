@@ -1,5 +1,7 @@
 //! The handle that the outside holds: commands in, answers, timelines and feeds out.
 
+mod holding;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,8 +24,10 @@ use crate::directory::published::Shelves;
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
+use crate::housekeeper::Housekeeper;
 use crate::plan;
 use crate::poller::Poller;
+use crate::reaper;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
 use crate::scheduling::availability::{self, Search, Slot};
@@ -32,6 +36,7 @@ use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 use crate::settings::Settings;
+use crate::waitlist;
 use crate::writer::Writer;
 
 /// What a running engine is made of; shared by its tasks.
@@ -152,6 +157,13 @@ impl Engine {
             stopping: stopped,
         };
         arbiters[0].spawn(poller.run(horizon));
+        let housekeeper = Housekeeper {
+            url: url.to_owned(),
+            keep: settings.keep,
+            every: settings.housekeeping_every,
+            stopping: stopping.subscribe(),
+        };
+        arbiters[0].spawn(housekeeper.run());
         let (unused, mut ending) = (Arc::clone(&directory), stopping.subscribe());
         let idle_after = settings.idle_after;
         arbiters[0].spawn(async move {
@@ -183,6 +195,11 @@ impl Engine {
             stopping,
             writers: std::sync::Mutex::new(writers),
         }));
+        let settings = &engine.0.parts.settings;
+        let (reap_every, waitlist_every) = (settings.reap_every, settings.waitlist_every);
+        let stopping = || engine.0.stopping.subscribe();
+        engine.0.arbiters[0].spawn(reaper::run(engine.clone(), reap_every, stopping()));
+        engine.0.arbiters[0].spawn(waitlist::run(engine.clone(), waitlist_every, stopping()));
         let warming = engine.clone();
         engine.0.arbiters[0].spawn(async move { warming.warm_up().await });
         let (extending, ending) = (engine.clone(), engine.0.stopping.subscribe());
@@ -238,6 +255,10 @@ impl Engine {
     #[must_use]
     pub fn is_warm(&self) -> bool {
         self.0.warm.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0.parts
     }
 
     /// The database's epoch: positions of another one mean nothing here.
@@ -401,6 +422,13 @@ impl Engine {
     /// As [`Self::rules_changed`], of a clinic: for every tenant that works there.
     pub fn clinic_rules_changed(&self, clinic: ClinicId) {
         self.0.parts.rules.forget_clinic(clinic);
+    }
+
+    /// Wakes whenever rules may have changed: ask [`Self::rules`] then. A book that is the same
+    /// one has not.
+    #[must_use]
+    pub fn rules_changes(&self) -> watch::Receiver<()> {
+        self.0.parts.rules.changes()
     }
 
     /// Free starts by the rules of `book`.

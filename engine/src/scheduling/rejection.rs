@@ -11,6 +11,8 @@ pub enum Rejection {
     SlotTaken(Conflict),
     #[error("the patient has another appointment at that time")]
     PatientBusy,
+    #[error("both patients have something at that time")]
+    PatientsOverlap(Conflict),
     #[error("the appointment's status does not allow this")]
     WrongStatus,
     #[error("the appointment has changed since version {seen}")]
@@ -33,6 +35,10 @@ pub enum Rejection {
     NotOffered,
     #[error("not a patient of this practice")]
     NotYourPatient,
+    #[error("the hold is no more: choose a time again")]
+    HoldExpired,
+    #[error("there are as many holds as there may be, or this one has been kept as long as it may")]
+    HoldLimit,
     #[error("the idempotency key was used for another command")]
     IdempotencyMismatch,
     #[error("no such {0}")]
@@ -69,6 +75,7 @@ pub enum Missing {
     Appointment,
     Block,
     Calendar,
+    Hold,
     Occurrence,
     Operatory,
     Patient,
@@ -76,6 +83,9 @@ pub enum Missing {
     Series,
     Tenant,
     Treatment,
+    /// On the waitlist.
+    Entry,
+    Offer,
 }
 
 impl std::fmt::Display for Missing {
@@ -84,6 +94,7 @@ impl std::fmt::Display for Missing {
             Self::Appointment => "appointment",
             Self::Block => "block",
             Self::Calendar => "calendar",
+            Self::Hold => "hold",
             Self::Occurrence => "occurrence",
             Self::Operatory => "operatory",
             Self::Patient => "patient",
@@ -91,6 +102,8 @@ impl std::fmt::Display for Missing {
             Self::Series => "series",
             Self::Tenant => "practice",
             Self::Treatment => "treatment",
+            Self::Entry => "entry of the waitlist",
+            Self::Offer => "offer",
         })
     }
 }
@@ -101,7 +114,7 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::SlotTaken(_) => "slot_taken",
-            Self::PatientBusy => "patient_busy",
+            Self::PatientBusy | Self::PatientsOverlap(_) => "patient_busy",
             Self::WrongStatus => "wrong_status",
             Self::Stale { .. } => "stale",
             Self::OutsideHours => "outside_hours",
@@ -113,6 +126,8 @@ impl Rejection {
             Self::NoAssignment => "no_assignment",
             Self::NotOffered => "not_offered",
             Self::NotYourPatient => "not_your_patient",
+            Self::HoldExpired => "hold_expired",
+            Self::HoldLimit => "hold_limit",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::NotFound(_) => "not_found",
             Self::BadDuration => "bad_duration",

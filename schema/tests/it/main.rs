@@ -10,6 +10,8 @@ mod grants;
 mod many;
 mod migrations;
 mod overbooking;
+mod patients;
+mod retention;
 mod support;
 mod tenants;
 mod tenants_seed;
