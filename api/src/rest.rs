@@ -3,6 +3,7 @@
 pub mod appointments;
 pub mod assignments;
 pub mod availability;
+pub mod blocks;
 pub mod calendars;
 pub mod clinics;
 pub mod exceptions;
@@ -13,6 +14,8 @@ pub mod operatories;
 pub mod page;
 pub mod patients;
 pub mod providers;
+pub mod replan;
+pub mod series;
 pub mod sessions;
 pub mod tenants;
 pub mod treatments;

@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
-    appointments, assignments, availability, calendars, clinics, exceptions, input, operations,
-    operatories, patients, providers, sessions, tenants, treatments,
+    appointments, assignments, availability, blocks, calendars, clinics, exceptions, input,
+    operations, operatories, patients, providers, replan, series, sessions, tenants, treatments,
 };
 use crate::{openapi, web_app, ws};
 
@@ -91,6 +91,7 @@ routes! {
         get member appointments::list,
         post changes(CanManageAppointments) appointments::create,
     }
+    "/appointments/swap" { post changes(CanManageAppointments) appointments::swap }
     "/appointments/{id}" {
         get member appointments::get,
         patch changes(CanManageAppointments) appointments::update,
@@ -99,6 +100,24 @@ routes! {
     "/appointments/{id}/resize" { post changes(CanManageAppointments) appointments::resize }
     "/appointments/{id}/cancel" { post changes(CanManageAppointments) appointments::cancel }
     "/appointments/{id}/status" { post changes(CanManageAppointments) appointments::set_status }
+
+    "/series/preview" { post changes(CanManageAppointments) series::preview }
+    "/series" { post changes(CanManageAppointments) series::create }
+    "/series/{id}" {
+        get member series::get,
+        patch changes(CanManageAppointments) series::update,
+        delete changes(CanManageAppointments) series::cancel,
+    }
+
+    "/blocks" { get member blocks::list, post changes(CanManageSchedule) blocks::create }
+    "/blocks/{id}" {
+        get member blocks::get,
+        patch changes(CanManageSchedule) blocks::update,
+        delete changes(CanManageSchedule) blocks::remove,
+    }
+
+    "/replan/preview" { post changes(CanManageAppointments) replan::preview }
+    "/replan" { post changes(CanManageAppointments) replan::run }
 
     // Its first frame says who speaks; `ws/kinds.rs` has the frames' own rules.
     "/ws" { get public ws::open }

@@ -1,17 +1,18 @@
 //! Frames from clients, read with care: whatever cannot be read is answered and harms nothing.
 
-use schema::ids::{AppointmentId, CalendarId, TenantId};
+use schema::ids::{AppointmentId, BlockId, CalendarId, SeriesId, TenantId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::kinds::Kind;
-use crate::actions::{Action, target};
+use crate::actions::{Action, Occurrences, target};
 use crate::auth::access::AccessRule;
 use crate::problem::Problem;
 use crate::rest::availability::AvailabilityQuery;
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
 };
+use crate::wire::repeat::ScopeQuery;
 
 /// A frame with its number, for the answer.
 #[derive(Debug)]
@@ -41,6 +42,11 @@ pub enum Frame {
     Command {
         tenant: Option<TenantId>,
         key: Option<String>,
+        action: Action,
+    },
+    /// What the command would do.
+    Preview {
+        tenant: Option<TenantId>,
         action: Action,
     },
 }
@@ -78,6 +84,20 @@ pub struct Position {
 #[serde(rename_all = "camelCase")]
 struct OnAppointment {
     appointment_id: AppointmentId,
+    version: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnSeries {
+    series_id: SeriesId,
+    version: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnBlock {
+    block_id: BlockId,
     version: Option<i64>,
 }
 
@@ -165,11 +185,54 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
         Kind::Cancel => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
         Kind::SetStatus => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
         Kind::EditNotes => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
+        Kind::Swap => Action::Swap(valid(from(body)?)?),
+        Kind::Block => Action::Block(Box::new(valid(from(within(body, "block"))?)?)),
+        Kind::EditBlock => Action::EditBlock(on_block(&body)?, valid(from(body)?)?),
+        Kind::Unblock => Action::Unblock(on_block(&body)?),
+        Kind::SeriesPreview | Kind::SeriesBook => {
+            Action::BookSeries(Box::new(valid(from(within(body, "series"))?)?))
+        }
+        Kind::SeriesEdit => Action::EditSeries(on_series(&body)?, valid(from(body)?)?),
+        Kind::SeriesCancel => Action::CancelSeries(on_series(&body)?, valid(from(body)?)?),
+        Kind::ReplanPreview | Kind::Replan => Action::Replan(Box::new(valid(from(body)?)?)),
     };
+    if matches!(kind, Kind::SeriesPreview | Kind::ReplanPreview) {
+        return Ok(Frame::Preview { tenant, action });
+    }
     Ok(Frame::Command {
         tenant,
         key,
         action,
+    })
+}
+
+/// A body may stand in a field of its own, as a booking's does, or beside `type`.
+fn within(mut body: Map<String, Value>, field: &str) -> Map<String, Value> {
+    match body.remove(field) {
+        Some(Value::Object(inner)) => inner,
+        _ => body,
+    }
+}
+
+fn on_series(body: &Map<String, Value>) -> Result<Occurrences<SeriesId>, Problem> {
+    let named: OnSeries = from(body.clone())?;
+    let (scope, which) = from::<ScopeQuery>(body.clone())?.read()?;
+    Ok(Occurrences {
+        id: named.series_id,
+        version: named.version,
+        scope,
+        which,
+    })
+}
+
+fn on_block(body: &Map<String, Value>) -> Result<Occurrences<BlockId>, Problem> {
+    let named: OnBlock = from(body.clone())?;
+    let (scope, which) = from::<ScopeQuery>(body.clone())?.read()?;
+    Ok(Occurrences {
+        id: named.block_id,
+        version: named.version,
+        scope,
+        which,
     })
 }
 
