@@ -52,6 +52,10 @@ pub struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub alternatives: Vec<serde_json::Value>,
+    /// Patients of the practice who may be the same person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub candidates: Vec<serde_json::Value>,
     #[serde(skip)]
     retry_after: Option<u64>,
     /// For the log only.
@@ -115,6 +119,7 @@ impl Problem {
             conflict: None,
             refused: Vec::new(),
             alternatives: Vec::new(),
+            candidates: Vec::new(),
             retry_after: None,
             cause: None,
         }))
@@ -263,6 +268,13 @@ impl Problem {
     #[must_use]
     pub fn with_alternatives(mut self, slots: Vec<serde_json::Value>) -> Self {
         self.0.alternatives = slots;
+        self
+    }
+
+    /// With the records that may be the same person's.
+    #[must_use]
+    pub fn with_candidates(mut self, patients: Vec<serde_json::Value>) -> Self {
+        self.0.candidates = patients;
         self
     }
 

@@ -1,6 +1,7 @@
 //! What the database holds and how it is changed: Diesel tables, models, the commit transaction,
 //! pools, test databases. Knows nothing of actors, HTTP or scheduling rules.
 
+pub mod access_changes;
 pub mod appointments;
 pub mod audit;
 pub mod audit_log;
@@ -15,6 +16,7 @@ pub mod in_doubt;
 pub mod log;
 pub mod migrate;
 pub mod models;
+pub mod patients;
 pub mod rules;
 #[allow(missing_debug_implementations)] // generated
 #[rustfmt::skip]

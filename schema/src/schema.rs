@@ -7,6 +7,20 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
+    access_changes (id) {
+        id -> Int8,
+        user_id -> Nullable<Uuid>,
+        key_id -> Nullable<Uuid>,
+        tenant_id -> Nullable<Uuid>,
+        xid -> Xid8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -297,6 +311,35 @@ diesel::table! {
         started_on -> Date,
         ended_on -> Nullable<Date>,
         notes -> Nullable<Text>,
+        archived_at -> Nullable<Timestamptz>,
+        search -> Text,
+        sort_name -> Text,
+    }
+}
+
+diesel::table! {
+    patient_link_requests (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        token_hash -> Bytea,
+        status -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    patient_medical (id) {
+        id -> Int8,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        author -> Text,
+        author_id -> Nullable<Uuid>,
+        history -> Text,
+        allergies -> Array<Nullable<Text>>,
+        medications -> Array<Nullable<Text>>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -311,6 +354,7 @@ diesel::table! {
         date_of_birth -> Nullable<Date>,
         created_at -> Timestamptz,
         calendar_id -> Uuid,
+        merged_into -> Nullable<Uuid>,
     }
 }
 
@@ -526,6 +570,9 @@ diesel::joinable!(operatories -> clinics (clinic_id));
 diesel::joinable!(outbox -> tenants (tenant_id));
 diesel::joinable!(patient_dentists -> patients (patient_id));
 diesel::joinable!(patient_dentists -> tenants (tenant_id));
+diesel::joinable!(patient_link_requests -> patients (patient_id));
+diesel::joinable!(patient_link_requests -> tenants (tenant_id));
+diesel::joinable!(patient_medical -> users (author_id));
 diesel::joinable!(patients -> calendars (calendar_id));
 diesel::joinable!(patients -> users (user_id));
 diesel::joinable!(providers -> tenants (tenant_id));
@@ -544,6 +591,7 @@ diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    access_changes,
     api_keys,
     appointments,
     assignment_hours,
@@ -565,6 +613,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     operatories,
     outbox,
     patient_dentists,
+    patient_link_requests,
+    patient_medical,
     patients,
     providers,
     refresh_tokens,

@@ -2,11 +2,16 @@
 //! test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod blocks;
+mod closing;
 mod following;
 mod frames;
 mod import_ics;
 mod one_winner;
 mod public;
+mod replanning;
 mod rest;
+mod rights;
+mod series;
 mod socket;
 mod world;
