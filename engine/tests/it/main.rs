@@ -6,6 +6,7 @@ mod elsewhere;
 mod feed;
 mod in_doubt;
 mod overload;
+mod overrun;
 mod proxy;
 mod rules;
 mod session;
