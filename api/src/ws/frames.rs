@@ -1,5 +1,7 @@
 //! Frames from clients, read with care: whatever cannot be read is answered and harms nothing.
 
+mod body;
+
 use schema::ids::{AppointmentId, BlockId, CalendarId, SeriesId, TenantId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -111,11 +113,6 @@ struct OneCalendar {
     calendar: CalendarId,
 }
 
-#[derive(Deserialize)]
-struct Booking {
-    appointment: NewAppointment,
-}
-
 /// Reads a text frame.
 #[must_use]
 pub fn read(text: &str) -> Incoming {
@@ -138,7 +135,7 @@ pub fn read(text: &str) -> Incoming {
     Incoming {
         id: Some(id),
         rule: kind.rule(),
-        frame: frame(kind, body),
+        frame: frame(kind, body::flat(body)),
     }
 }
 
@@ -176,22 +173,17 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
                 query: from(body)?,
             });
         }
-        Kind::Book => {
-            let Booking { appointment } = from(body)?;
-            Action::Book(valid(appointment)?)
-        }
+        Kind::Book => Action::Book(valid(from::<NewAppointment>(body)?)?),
         Kind::Reschedule => Action::Reschedule(on(&body)?, valid(from::<NewTime>(body)?)?),
         Kind::Resize => Action::Resize(on(&body)?, valid(from::<NewLength>(body)?)?),
         Kind::Cancel => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
         Kind::SetStatus => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
         Kind::EditNotes => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
         Kind::Swap => Action::Swap(valid(from(body)?)?),
-        Kind::Block => Action::Block(Box::new(valid(from(within(body, "block"))?)?)),
+        Kind::Block => Action::Block(Box::new(valid(from(body)?)?)),
         Kind::EditBlock => Action::EditBlock(on_block(&body)?, valid(from(body)?)?),
         Kind::Unblock => Action::Unblock(on_block(&body)?),
-        Kind::SeriesPreview | Kind::SeriesBook => {
-            Action::BookSeries(Box::new(valid(from(within(body, "series"))?)?))
-        }
+        Kind::SeriesPreview | Kind::SeriesBook => Action::BookSeries(Box::new(valid(from(body)?)?)),
         Kind::SeriesEdit => Action::EditSeries(on_series(&body)?, valid(from(body)?)?),
         Kind::SeriesCancel => Action::CancelSeries(on_series(&body)?, valid(from(body)?)?),
         Kind::ReplanPreview | Kind::Replan => Action::Replan(Box::new(valid(from(body)?)?)),
@@ -204,14 +196,6 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
         key,
         action,
     })
-}
-
-/// A body may stand in a field of its own, as a booking's does, or beside `type`.
-fn within(mut body: Map<String, Value>, field: &str) -> Map<String, Value> {
-    match body.remove(field) {
-        Some(Value::Object(inner)) => inner,
-        _ => body,
-    }
 }
 
 fn on_series(body: &Map<String, Value>) -> Result<Occurrences<SeriesId>, Problem> {
@@ -274,6 +258,7 @@ mod tests {
             (r#"{"id":4,"type":"fly"}"#, Some(4)),
             (r#"{"id":4,"type":"book"}"#, Some(4)),
             (r#"{"id":4,"type":"subscribe","calendar":"x"}"#, Some(4)),
+            (r#"{"id":4,"type":"book","appointment":[]}"#, Some(4)),
             (r#"{"id":4,"type":"cancel","appointmentId":7}"#, Some(4)),
             (
                 r#"{"id":4,"type":"unsubscribe","calendar":null,"tenant":1}"#,
