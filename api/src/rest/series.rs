@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::Input;
+use crate::rest::input::{self, Input};
 use crate::wire::outcome::Outcome;
 use crate::wire::repeat::ScopeQuery;
 use crate::wire::series::{NewSeries, SeriesCancellation, SeriesEdit, SeriesEditView, SeriesView};
@@ -118,10 +118,9 @@ pub async fn cancel(
     request: HttpRequest,
     id: web::Path<SeriesId>,
     scope: web::Query<ScopeQuery>,
-    body: Option<Input<SeriesCancellation>>,
+    body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let of = occurrences(&request, *id, &scope)?;
-    let body = body.map(|body| body.0).unwrap_or_default();
-    let action = Action::CancelSeries(of, body);
+    let action = Action::CancelSeries(of, input::optional(&body)?);
     act(&app, &member, &request, StatusCode::OK, action).await
 }

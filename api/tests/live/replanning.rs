@@ -136,7 +136,7 @@ async fn a_dentists_day_is_shifted_moved_reassigned_or_cancelled_in_one_moment()
     let second = booked(&world, 1, 0, 0, (1, 9, 30)).await;
     let last = booked(&world, 2, 0, 0, (1, 19, 30)).await;
 
-    // Late by an hour: the last one would end after hours.
+    // Half an hour late: the last one would end after hours.
     let late = with(json!({ "action": "shift", "minutes": 30 }));
     let preview = world.post("/replan/preview", &late).await.expect(200);
     let verdicts: Vec<&Value> = preview["items"].as_array().unwrap().iter().collect();

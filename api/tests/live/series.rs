@@ -181,6 +181,9 @@ async fn edits_keep_what_was_changed_on_its_own() {
         )
         .await
         .expect(200);
+    let wrong = json!({ "reasonCode": "aliens" });
+    let wrong = world.send(Method::DELETE, &path, Some(&wrong)).await;
+    assert_eq!((wrong.status, wrong.code()), (422, "validation"));
     let cancelled = world
         .send(
             Method::DELETE,
