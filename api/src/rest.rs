@@ -1,12 +1,16 @@
 //! The REST API, one file per area: what comes in, what goes out, and the query between.
 
+pub mod admin;
 pub mod appointments;
 pub mod assignments;
 pub mod availability;
 pub mod blocks;
 pub mod calendars;
+mod checks;
 pub mod clinics;
+pub mod equipment;
 pub mod exceptions;
+pub mod hours;
 pub mod input;
 pub mod language;
 pub mod operations;
@@ -15,8 +19,10 @@ pub mod page;
 pub mod patients;
 pub mod providers;
 pub mod replan;
+pub mod rules;
 pub mod series;
 pub mod sessions;
 pub mod tenants;
 pub mod treatments;
+pub mod utilization;
 pub mod wall_clock;

@@ -20,6 +20,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Repeated, Rule, Verdict, starts};
+use crate::scheduling::diary::Diary;
 use crate::scheduling::draft::Draft;
 use crate::scheduling::pattern;
 use crate::scheduling::placement::{self, Asker, Placement};
