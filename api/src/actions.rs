@@ -6,6 +6,7 @@ mod plans;
 use engine::command::{
     Book, Cancel, Command, Done, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
 };
+use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
 use schema::ids::{AppointmentId, BlockId, CalendarId, PatientId, SeriesId};
@@ -125,6 +126,14 @@ async fn patient(app: &App, member: &Member, id: PatientId) -> Result<CalendarId
     let found = app.patients.find(&app.app_pool, member.tenant(), id);
     let card = found.await?.ok_or(Rejection::NotYourPatient)?;
     Ok(card.calendar)
+}
+
+/// Has a command run. (For those who have Diesel's `execute` in scope.)
+///
+/// # Errors
+/// The engine's.
+pub async fn execute(app: &App, request: Request) -> Result<Reply, Refusal> {
+    app.engine.execute(request).await
 }
 
 async fn command(app: &App, member: &Member, action: Action) -> Result<Command, Problem> {

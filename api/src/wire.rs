@@ -4,6 +4,7 @@ pub mod appointment;
 pub mod block;
 pub mod delta;
 pub mod entry;
+pub mod hold;
 pub mod outcome;
 pub mod refusal;
 pub mod repeat;

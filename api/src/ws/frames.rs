@@ -6,6 +6,7 @@ use schema::ids::{AppointmentId, BlockId, CalendarId, SeriesId, TenantId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::hold_frames::HoldAction;
 use super::kinds::Kind;
 use crate::actions::{Action, Occurrences, target};
 use crate::auth::access::AccessRule;
@@ -40,6 +41,11 @@ pub enum Frame {
     Availability {
         tenant: Option<TenantId>,
         query: AvailabilityQuery,
+    },
+    Hold {
+        tenant: Option<TenantId>,
+        key: Option<String>,
+        action: HoldAction,
     },
     Command {
         tenant: Option<TenantId>,
@@ -187,6 +193,10 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
         Kind::SeriesEdit => Action::EditSeries(on_series(&body)?, valid(from(body)?)?),
         Kind::SeriesCancel => Action::CancelSeries(on_series(&body)?, valid(from(body)?)?),
         Kind::ReplanPreview | Kind::Replan => Action::Replan(Box::new(valid(from(body)?)?)),
+        Kind::Hold => return holding(tenant, key, HoldAction::hold(body)?),
+        Kind::Renew => return holding(tenant, key, HoldAction::renew(body)?),
+        Kind::Release => return holding(tenant, key, HoldAction::release(body)?),
+        Kind::Confirm => return holding(tenant, key, HoldAction::confirm(body)?),
     };
     if matches!(kind, Kind::SeriesPreview | Kind::ReplanPreview) {
         return Ok(Frame::Preview { tenant, action });
@@ -220,6 +230,18 @@ fn on_block(body: &Map<String, Value>) -> Result<Occurrences<BlockId>, Problem> 
     })
 }
 
+fn holding(
+    tenant: Option<TenantId>,
+    key: Option<String>,
+    action: HoldAction,
+) -> Result<Frame, Problem> {
+    Ok(Frame::Hold {
+        tenant,
+        key,
+        action,
+    })
+}
+
 fn optional<T: serde::de::DeserializeOwned>(
     body: &Map<String, Value>,
     field: &str,
@@ -232,12 +254,12 @@ fn optional<T: serde::de::DeserializeOwned>(
     }
 }
 
-fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
+pub(super) fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
     serde_json::from_value(Value::Object(body))
         .map_err(|error| Problem::bad_request(format!("The frame cannot be read: {error}")))
 }
 
-fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
+pub(super) fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
     body.validate()
         .map_err(|report| crate::rest::input::invalid(&report))?;
     Ok(body)

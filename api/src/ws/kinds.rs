@@ -80,4 +80,12 @@ kinds! {
     ReplanPreview "replan.preview" changes(CanManageAppointments),
     /// Moves or cancels a day's visits.
     Replan "replan" changes(CanManageAppointments),
+    /// Keeps time.
+    Hold "hold" visitor(CanManageAppointments),
+    /// Keeps it longer.
+    Renew "renew" visitor(CanManageAppointments),
+    /// Lets go of it.
+    Release "release" visitor(CanManageAppointments),
+    /// Makes it a visit.
+    Confirm "confirm" visitor(CanManageAppointments),
 }

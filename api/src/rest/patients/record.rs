@@ -175,19 +175,19 @@ const EMAIL_BYTES_MAX: usize = 254;
 /// Nobody lives longer.
 const AGE_YEARS_MAX: i32 = 130;
 
-fn tidy(name: &str) -> String {
+pub(crate) fn tidy(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn lower_email(email: &str) -> String {
+pub(crate) fn lower_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
+pub(crate) fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
     phone::e164(given, country).map_err(|message| Problem::invalid("phone", message))
 }
 
-fn check_name(name: &str, (): &()) -> garde::Result {
+pub(crate) fn check_name(name: &str, (): &()) -> garde::Result {
     let letters = tidy(name).chars().count();
     if letters == 0 {
         return Err(garde::Error::new("is empty"));
@@ -198,7 +198,7 @@ fn check_name(name: &str, (): &()) -> garde::Result {
     Ok(())
 }
 
-fn check_email(email: &str, (): &()) -> garde::Result {
+pub(crate) fn check_email(email: &str, (): &()) -> garde::Result {
     let email = email.trim();
     if email.len() > EMAIL_BYTES_MAX {
         return Err(garde::Error::new("is too long"));
@@ -206,11 +206,11 @@ fn check_email(email: &str, (): &()) -> garde::Result {
     garde::rules::email::apply(&email, ())
 }
 
-fn check_phone(given: &str, (): &()) -> garde::Result {
+pub(crate) fn check_phone(given: &str, (): &()) -> garde::Result {
     phone::check(given).map_err(garde::Error::new)
 }
 
-fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
+pub(crate) fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
     // Tomorrow in UTC may be today somewhere.
     let tomorrow = Utc::now().date_naive() + chrono::Days::new(1);
     if *date > tomorrow

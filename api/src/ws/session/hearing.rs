@@ -1,5 +1,6 @@
 //! What a session hears: each frame to what it asks for, and its answer back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
@@ -19,6 +20,7 @@ use crate::wire::outcome::Outcome;
 use crate::wire::repeat;
 use crate::ws::close::Close;
 use crate::ws::frames::{self, Frame};
+use crate::ws::hold_frames;
 use crate::ws::replies::{self, Reply};
 use crate::ws::speaker::Asking;
 
@@ -109,6 +111,16 @@ impl Session {
                     let done = actions::preview(&app, &member, action).await?;
                     let sees_patients = member.may(Permission::CanViewPatients);
                     Ok(ok(id, Outcome::preview(&done, sees_patients)?))
+                });
+            }
+            Ok(Frame::Hold {
+                tenant,
+                key,
+                action,
+            }) => {
+                let held = Arc::clone(&self.held);
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    hold_frames::run(&app, asking, &held, id, key, action).await
                 });
             }
             Err(_) => {}

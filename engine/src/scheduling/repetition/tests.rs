@@ -91,6 +91,7 @@ fn book() -> RuleBook {
             city: String::new(),
             address: String::new(),
             rules_version: 1,
+            active: true,
         }],
         operatories: (0..2)
             .map(|number| rows::Operatory {
