@@ -76,8 +76,23 @@ pub async fn run(
     key: Option<String>,
     action: Action,
 ) -> Result<Reply, Problem> {
+    member.require_change(action.permission())?;
+    let command = command(app, member, action).await?;
+    command_of(app, member, key, command).await
+}
+
+/// Has a command done for a member, who may, under the client's key.
+///
+/// # Errors
+/// What the rules refuse, what is taken.
+pub async fn command_of(
+    app: &App,
+    member: &Member,
+    key: Option<String>,
+    command: Command,
+) -> Result<Reply, Problem> {
     check_key(key.as_deref())?;
-    let request = request(app, member, key, action).await?;
+    let request = request(member, key, command);
     Ok(app.engine.execute(request).await?)
 }
 
@@ -86,26 +101,22 @@ pub async fn run(
 /// # Errors
 /// As [`run`], but for what is refused of single visits.
 pub async fn preview(app: &App, member: &Member, action: Action) -> Result<Done, Problem> {
-    let request = request(app, member, None, action).await?;
+    member.require_change(action.permission())?;
+    let command = command(app, member, action).await?;
+    let request = request(member, None, command);
     Ok(app.engine.preview(&request).await?)
 }
 
-async fn request(
-    app: &App,
-    member: &Member,
-    key: Option<String>,
-    action: Action,
-) -> Result<Request, Problem> {
-    member.require_change(action.permission())?;
-    Ok(Request {
+fn request(member: &Member, key: Option<String>, command: Command) -> Request {
+    Request {
         tenant: member.tenant(),
         asker: Asker::Staff,
         principal: member.actor(),
         user: member.user(),
         origin: Who::from(member).origin(),
         key,
-        command: command(app, member, action).await?,
-    })
+        command,
+    }
 }
 
 /// Whether a client's key can be one.
