@@ -1,12 +1,15 @@
 //! The REST API, one file per area: what comes in, what goes out, and the query between.
 
+pub mod admin;
 pub mod appointments;
 pub mod assignments;
+pub mod audit;
 pub mod availability;
 pub mod calendars;
 pub mod clinics;
 pub mod exceptions;
 pub mod input;
+pub mod invitations;
 pub mod language;
 pub mod operations;
 pub mod operatories;
@@ -14,6 +17,7 @@ pub mod page;
 pub mod patients;
 pub mod providers;
 pub mod sessions;
+pub mod staff;
 pub mod tenants;
 pub mod treatments;
 pub mod wall_clock;

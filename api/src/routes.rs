@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
-    appointments, assignments, availability, calendars, clinics, exceptions, input, operations,
-    operatories, patients, providers, sessions, tenants, treatments,
+    admin, appointments, assignments, audit, availability, calendars, clinics, exceptions, input,
+    invitations, operations, operatories, patients, providers, sessions, staff, tenants, treatments,
 };
 use crate::{openapi, web_app, ws};
 
@@ -63,7 +63,33 @@ routes! {
     "/auth/me" { get signed_in sessions::me }
 
     "/workspaces" { get signed_in tenants::workspaces }
-    "/tenant" { get member tenants::tenant }
+    "/tenant" {
+        get member tenants::tenant,
+        patch changes(CanManagePractice) tenants::update,
+    }
+    "/staff" {
+        get reads(CanManageStaff) staff::list,
+        post changes(CanManageStaff) invitations::create,
+    }
+    "/staff/invitations" { get reads(CanManageStaff) invitations::list }
+    "/staff/invitations/{id}" { delete changes(CanManageStaff) invitations::revoke }
+    "/staff/invitations/{id}/resend" { post changes(CanManageStaff) invitations::resend }
+    "/staff/{id}" {
+        patch changes(CanManageStaff) staff::update,
+        delete changes(CanManageStaff) staff::remove,
+    }
+    "/invitations" { get signed_in invitations::answer::mine }
+    "/invitations/{token}" { get secret(token) invitations::answer::get }
+    "/invitations/{token}/accept" { post secret(token) invitations::answer::accept }
+    "/invitations/{token}/reject" { post secret(token) invitations::answer::reject }
+    "/audit" { get reads(CanViewAudit) audit::list }
+    "/audit/export" { get reads(CanViewAudit) audit::export::csv }
+
+    "/admin/tenants" { get super_admin admin::tenants::list }
+    "/admin/tenants/{id}/suspend" { post super_admin admin::tenants::suspend }
+    "/admin/tenants/{id}/activate" { post super_admin admin::tenants::activate }
+    "/admin/audit" { get super_admin admin::audit::list }
+    "/admin/audit/export" { get super_admin admin::audit::csv }
 
     "/clinics" { get member clinics::list }
     "/operatories" { get member operatories::list }
