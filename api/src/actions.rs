@@ -1,7 +1,9 @@
 //! From what a client sends to a command of the engine: the one path for REST and WebSocket. Checks
 //! what the asker may do; what may be booked is the engine's to say.
 
-use engine::command::{Book, Command, PatientRef, Reply, Request, Reschedule, Resize, Target};
+use engine::command::{
+    Book, Cancel, Command, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
+};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
 use schema::ids::AppointmentId;
@@ -100,20 +102,23 @@ async fn command(app: &App, member: &Member, action: Action) -> Result<Command, 
             duration: body.duration,
             overrides: allowed(member, &body.overrides)?,
         }),
-        Action::Cancel(appointment, body) => Command::Cancel {
+        Action::Cancel(appointment, body) => Command::Cancel(Cancel {
             appointment,
             reason: body.reason,
-        },
+            code: body.reason_code,
+        }),
         Action::SetStatus(appointment, body) if body.status == Status::Cancelled => {
-            Command::Cancel {
+            Command::Cancel(Cancel {
                 appointment,
                 reason: String::new(),
-            }
+                code: None,
+            })
         }
-        Action::SetStatus(appointment, body) => Command::SetStatus {
+        Action::SetStatus(appointment, body) => Command::SetStatus(SetStatus {
             appointment,
             status: body.status,
-        },
+            overrides: allowed(member, &body.overrides)?,
+        }),
         Action::EditNotes(appointment, body) => Command::EditNotes {
             appointment,
             notes: body.notes.filter(|notes| !notes.trim().is_empty()),

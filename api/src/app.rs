@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use engine::Engine;
 use schema::connection::{self, ConnectionPool, Role};
+use schema::ids::{TenantId, UserId};
+use uuid::Uuid;
 
 use crate::auth::api_keys::ApiKeys;
 use crate::auth::password::Passwords;
@@ -11,10 +13,11 @@ use crate::auth::principal::Accounts;
 use crate::auth::throttle::LoginThrottle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
+use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
 use crate::ws::hub::Hubs;
-use crate::ws::sessions::Sessions;
+use crate::ws::sessions::{Group, Sessions};
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -32,6 +35,7 @@ pub struct App {
     pub patients: PatientCards,
     pub hubs: Hubs,
     pub sessions: Sessions,
+    pub connections: Connections,
 }
 
 /// Why the server cannot start.
@@ -63,6 +67,26 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
+    /// To be called after this process has changed what an account may do, or ended a session of
+    /// it: remembered rights are forgotten and open sockets look again.
+    pub fn rights_changed(&self, user: UserId) {
+        self.accounts.forget(user);
+        self.sessions.rights_changed(Group::User(user));
+    }
+
+    /// To be called after this process has revoked an API key.
+    pub fn key_changed(&self, key: Uuid) {
+        self.api_keys.forget(key);
+        self.sessions.rights_changed(Group::Key(key));
+    }
+
+    /// To be called after this process has suspended a practice or let it work again.
+    pub fn practice_changed(&self, tenant: TenantId) {
+        self.accounts.forget_all();
+        self.api_keys.forget_all();
+        self.sessions.rights_changed(Group::Visitors(tenant));
+    }
+
     /// From its configuration; connects to nothing yet.
     ///
     /// # Errors
@@ -83,6 +107,7 @@ impl App {
             patients: PatientCards::default(),
             hubs: Hubs::default(),
             sessions: Sessions::default(),
+            connections: Connections::default(),
             config,
         })
     }

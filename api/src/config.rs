@@ -100,6 +100,39 @@ settings! {
     /// Log-ins of one address per minute, whatever the account.
     login_address_per_minute: u32 = 300, "DENTICLOUD_LOGIN_ADDRESS_PER_MINUTE";
 
+    /// A WebSocket that has not connected after this long is closed, in milliseconds.
+    ws_connect_ms: u64 = 5_000, "DENTICLOUD_WS_CONNECT_MS";
+    /// Between two pings of a WebSocket, in milliseconds.
+    ws_ping_ms: u64 = 25_000, "DENTICLOUD_WS_PING_MS";
+    /// Nothing heard for this long after a ping closes a WebSocket, in milliseconds.
+    ws_pong_ms: u64 = 8_000, "DENTICLOUD_WS_PONG_MS";
+    /// A token may have ended this long before its WebSocket does, in milliseconds.
+    ws_token_grace_ms: u64 = 25_000, "DENTICLOUD_WS_TOKEN_GRACE_MS";
+    /// How often a WebSocket is told its positions without asking, in milliseconds.
+    ws_mark_ms: u64 = 10_000, "DENTICLOUD_WS_MARK_MS";
+    /// A reader that has not caught up after this long is closed, in milliseconds.
+    ws_drain_ms: u64 = 10_000, "DENTICLOUD_WS_DRAIN_MS";
+    /// What a closing WebSocket has not sent after this long is dropped with it, in milliseconds.
+    ws_close_ms: u64 = 2_000, "DENTICLOUD_WS_CLOSE_MS";
+    /// Text that waits for one WebSocket's reader, in bytes; more is made up for later.
+    ws_outbox_bytes: usize = 262_144, "DENTICLOUD_WS_OUTBOX_BYTES";
+    /// Open WebSockets of this process; more are told to come back later.
+    ws_sessions: usize = 50_000, "DENTICLOUD_WS_SESSIONS";
+    /// Open WebSockets of one account.
+    ws_sessions_per_user: usize = 100, "DENTICLOUD_WS_SESSIONS_PER_USER";
+    /// Open WebSockets without a token from one address.
+    ws_sessions_per_address: usize = 500, "DENTICLOUD_WS_SESSIONS_PER_ADDRESS";
+    /// Calendars that one WebSocket follows.
+    ws_subscriptions: usize = 200, "DENTICLOUD_WS_SUBSCRIPTIONS";
+    /// Frames a second that one WebSocket may send for long; ten times as many at once.
+    ws_frames_per_second: u32 = 50, "DENTICLOUD_WS_FRAMES_PER_SECOND";
+    /// Commands of one WebSocket that run at the same time.
+    ws_commands: usize = 64, "DENTICLOUD_WS_COMMANDS";
+    /// How often changed rights are looked for that another process has made, in milliseconds.
+    rights_poll_ms: u64 = 500, "DENTICLOUD_RIGHTS_POLL_MS";
+    /// A connection that takes nothing of what it is sent for this long is given up, in milliseconds
+    /// (Linux: TCP_USER_TIMEOUT).
+    tcp_stuck_ms: u32 = 20_000, "DENTICLOUD_TCP_STUCK_MS";
     /// Where people reach this server, without a slash at the end: links in e-mails begin with it.
     public_url: String = "http://localhost:3000".to_owned(), "DENTICLOUD_PUBLIC_URL";
     /// Where e-mails go: `smtp`, or `file` for a folder of `.eml` files.

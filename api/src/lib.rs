@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod demo;
 pub mod logging;
 pub mod mail;

@@ -45,10 +45,17 @@ pub struct Document {
     /// The time that stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+    /// Of a command about several visits: each that cannot be where it should.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// Slots that could be booked instead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub alternatives: Vec<serde_json::Value>,
+    /// Patients of the practice who may be the same person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub candidates: Vec<serde_json::Value>,
     #[serde(skip)]
     retry_after: Option<u64>,
     /// For the log only.
@@ -74,6 +81,22 @@ pub struct Conflict {
     pub end: DateTime<Utc>,
 }
 
+/// One visit that a command about several could not place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    /// Of a visit that is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appointment_id: Option<Uuid>,
+    /// When it is, or should have been.
+    pub start: DateTime<Utc>,
+    #[schema(example = "slot_taken")]
+    pub code: String,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
+}
+
 impl std::ops::Deref for Problem {
     type Target = Document;
 
@@ -94,7 +117,9 @@ impl Problem {
             request_id: String::new(),
             errors: Vec::new(),
             conflict: None,
+            refused: Vec::new(),
             alternatives: Vec::new(),
+            candidates: Vec::new(),
             retry_after: None,
             cause: None,
         }))
@@ -232,10 +257,24 @@ impl Problem {
         self
     }
 
+    /// With what refuses a command about several visits.
+    #[must_use]
+    pub fn with_refused(mut self, refused: &[engine::scheduling::rejection::Refused]) -> Self {
+        self.0.refused = refused.iter().map(Refused::new).collect();
+        self
+    }
+
     /// With what could be booked instead.
     #[must_use]
     pub fn with_alternatives(mut self, slots: Vec<serde_json::Value>) -> Self {
         self.0.alternatives = slots;
+        self
+    }
+
+    /// With the records that may be the same person's.
+    #[must_use]
+    pub fn with_candidates(mut self, patients: Vec<serde_json::Value>) -> Self {
+        self.0.candidates = patients;
         self
     }
 

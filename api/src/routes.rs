@@ -99,7 +99,7 @@ routes! {
     "/exceptions" { get member exceptions::list }
 
     "/patients" {
-        get reads(CanViewPatients) patients::list,
+        get reads(CanViewPatients) patients::list::list,
         post changes(CanManagePatients) patients::create,
     }
     "/patients/{id}" {
@@ -107,6 +107,12 @@ routes! {
         patch changes(CanManagePatients) patients::update,
     }
     "/patients/{id}/history" { get reads(CanViewPatients) patients::history::list }
+    "/patients/{id}/relation" {
+        get reads(CanViewPatients) patients::relation::get,
+        patch changes(CanManagePatients) patients::relation::update,
+    }
+    "/patients/{id}/archive" { post changes(CanManagePatients) patients::relation::archive }
+    "/patients/{id}/restore" { post changes(CanManagePatients) patients::relation::restore }
 
     "/calendars" { get member calendars::list }
     "/calendars/{id}" { get member calendars::get }

@@ -1,12 +1,14 @@
 //! The WebSocket, protocol `denticloud.v1`: one session per connection, following calendars and
 //! giving commands.
 
+pub mod allowance;
 pub mod close;
 pub mod frames;
 pub mod hub;
 pub mod kinds;
 pub mod outbox;
 mod replies;
+pub mod rights;
 pub mod session;
 pub mod sessions;
 pub mod speaker;

@@ -102,6 +102,8 @@ typed_ids! {
     HoldId,
     /// Visits made by one recurrence rule.
     SeriesId,
+    /// Time that a practice keeps from being booked, once or again and again.
+    BlockId,
     /// One command's effect; the same on every calendar that it touches.
     TxId,
 }

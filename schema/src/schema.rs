@@ -7,6 +7,20 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
+    access_changes (id) {
+        id -> Int8,
+        user_id -> Nullable<Uuid>,
+        key_id -> Nullable<Uuid>,
+        tenant_id -> Nullable<Uuid>,
+        xid -> Xid8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -42,6 +56,8 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        cancel_code -> Nullable<Text>,
+        detached -> Bool,
     }
 }
 
@@ -83,6 +99,24 @@ diesel::table! {
         role -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    blocks (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        calendar_id -> Uuid,
+        kind -> Text,
+        first_start -> Timestamp,
+        first_end -> Timestamp,
+        zone -> Text,
+        rrule -> Nullable<Text>,
+        rdates -> Array<Nullable<Timestamp>>,
+        exdates -> Array<Nullable<Timestamp>>,
+        version -> Int8,
+        created_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -135,6 +169,9 @@ diesel::table! {
         hold_id -> Nullable<Uuid>,
         source -> Nullable<Text>,
         title -> Nullable<Text>,
+        block_id -> Nullable<Uuid>,
+        occurrence -> Nullable<Timestamp>,
+        detached -> Bool,
     }
 }
 
@@ -149,6 +186,9 @@ diesel::table! {
         hold_id -> Nullable<Uuid>,
         source -> Nullable<Text>,
         title -> Nullable<Text>,
+        block_id -> Nullable<Uuid>,
+        occurrence -> Nullable<Timestamp>,
+        detached -> Bool,
     }
 }
 
@@ -289,6 +329,35 @@ diesel::table! {
         started_on -> Date,
         ended_on -> Nullable<Date>,
         notes -> Nullable<Text>,
+        archived_at -> Nullable<Timestamptz>,
+        search -> Text,
+        sort_name -> Text,
+    }
+}
+
+diesel::table! {
+    patient_link_requests (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        token_hash -> Bytea,
+        status -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    patient_medical (id) {
+        id -> Int8,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        author -> Text,
+        author_id -> Nullable<Uuid>,
+        history -> Text,
+        allergies -> Array<Nullable<Text>>,
+        medications -> Array<Nullable<Text>>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -303,6 +372,7 @@ diesel::table! {
         date_of_birth -> Nullable<Date>,
         created_at -> Timestamptz,
         calendar_id -> Uuid,
+        merged_into -> Nullable<Uuid>,
     }
 }
 
@@ -375,7 +445,7 @@ diesel::table! {
         provider_id -> Uuid,
         treatment_id -> Uuid,
         operatory_id -> Nullable<Uuid>,
-        rrule -> Text,
+        rrule -> Nullable<Text>,
         first_start -> Timestamp,
         zone -> Text,
         rdates -> Array<Nullable<Timestamp>>,
@@ -383,6 +453,9 @@ diesel::table! {
         policy -> Text,
         version -> Int8,
         created_at -> Timestamptz,
+        duration_min -> Nullable<Int2>,
+        window_min -> Nullable<Int2>,
+        created_by -> Nullable<Uuid>,
     }
 }
 
@@ -506,6 +579,8 @@ diesel::joinable!(appointments -> tenants (tenant_id));
 diesel::joinable!(assignments -> operatories (operatory_id));
 diesel::joinable!(assignments -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
+diesel::joinable!(blocks -> calendars (calendar_id));
+diesel::joinable!(blocks -> tenants (tenant_id));
 diesel::joinable!(calendar_events -> calendars (calendar_id));
 diesel::joinable!(calendars -> tenants (tenant_id));
 diesel::joinable!(claims -> calendars (calendar_id));
@@ -523,6 +598,9 @@ diesel::joinable!(operatories -> clinics (clinic_id));
 diesel::joinable!(outbox -> tenants (tenant_id));
 diesel::joinable!(patient_dentists -> patients (patient_id));
 diesel::joinable!(patient_dentists -> tenants (tenant_id));
+diesel::joinable!(patient_link_requests -> patients (patient_id));
+diesel::joinable!(patient_link_requests -> tenants (tenant_id));
+diesel::joinable!(patient_medical -> users (author_id));
 diesel::joinable!(patients -> calendars (calendar_id));
 diesel::joinable!(patients -> users (user_id));
 diesel::joinable!(providers -> tenants (tenant_id));
@@ -542,11 +620,13 @@ diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    access_changes,
     api_keys,
     appointments,
     assignment_hours,
     assignments,
     audit_log,
+    blocks,
     calendar_events,
     calendar_hours,
     calendars,
@@ -563,6 +643,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     operatories,
     outbox,
     patient_dentists,
+    patient_link_requests,
+    patient_medical,
     patients,
     providers,
     refresh_tokens,

@@ -141,7 +141,7 @@ pub async fn rotate(app: &App, token: &str, client: &Client) -> Result<Started, 
     })
     .await?;
     if next.is_err() {
-        app.accounts.forget(user);
+        app.rights_changed(user);
         if found.is_used {
             audit::record_account(app, Some(user), Who::anonymous(), "session.revoked").await?;
         }
@@ -162,7 +162,7 @@ pub async fn end(app: &App, token: &str) -> Result<(), Problem> {
         end_session(connection, found.family).await
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     audit::record_account(app, Some(user), Who::user(user), "session.ended").await
 }
 

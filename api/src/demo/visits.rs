@@ -1,7 +1,7 @@
 //! Books the planned visits as a client would: through the engine, which refuses what cannot be.
 
 use engine::Engine;
-use engine::command::{Book, Command, Done, PatientRef, Request, Target};
+use engine::command::{Book, Cancel, Command, Done, PatientRef, Request, SetStatus, Target};
 use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use futures_util::{StreamExt, stream};
@@ -66,14 +66,16 @@ async fn book_one(engine: &Engine, visit: &PlannedVisit) -> Result<(), Refusal> 
     };
     let command = match visit.status {
         Status::Scheduled => return Ok(()),
-        Status::Cancelled => Command::Cancel {
+        Status::Cancelled => Command::Cancel(Cancel {
             appointment: target,
             reason: String::new(),
-        },
-        status => Command::SetStatus {
+            code: None,
+        }),
+        status => Command::SetStatus(SetStatus {
             appointment: target,
             status,
-        },
+            overrides: Default::default(),
+        }),
     };
     engine
         .execute(request(visit.tenant, command))

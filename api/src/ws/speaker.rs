@@ -64,6 +64,18 @@ impl Asking {
 }
 
 impl Speaker {
+    /// Whether the speaker may go on speaking at all.
+    ///
+    /// # Errors
+    /// 401 when the account, its sign-in or the key is no more, 403 and 404 for what has become of a
+    /// practice's public side; 503 without a database.
+    pub async fn still_counts(self, app: &App) -> Result<(), Problem> {
+        match &self {
+            Self::Known { principal, .. } => principal.again(app).await.map(drop),
+            Self::Visitor(_) => self.asking(app, None).await.map(drop),
+        }
+    }
+
     /// The speaker as they may act now: in the workspace that the frame names, else in the
     /// session's. A visitor is in one practice, whatever a frame names.
     ///

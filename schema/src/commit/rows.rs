@@ -13,7 +13,7 @@ use super::statements::{
 };
 use crate::audit_log;
 use crate::ids::{AppointmentId, CalendarId, ClaimId, HoldId};
-use crate::models::appointment::Appointment;
+use crate::models::appointment::{Appointment, CancelCode};
 use crate::models::claim::ClaimKind;
 
 /// The rows of a batch, by statement.
@@ -84,8 +84,12 @@ impl Rows {
             rows.treatment.push(appointment.treatment);
             rows.pattern.push(to_json(&appointment.pattern)?);
             rows.series.push(appointment.series);
+            rows.occurrence.push(appointment.occurrence);
+            rows.detached.push(appointment.detached);
             rows.notes.push(appointment.notes.clone());
             rows.cancel_reason.push(appointment.cancel_reason.clone());
+            let code = appointment.cancel_code.map(CancelCode::name);
+            rows.cancel_code.push(code);
             rows.confirmed_via.push(appointment.confirmed_via.clone());
             rows.created_by.push(appointment.created_by);
         }
@@ -134,6 +138,10 @@ impl Rows {
             rows.hold.push(hold);
             rows.source.push(label.source);
             rows.title.push(label.title);
+            rows.block.push(label.block.map(|of| of.block));
+            rows.occurrence.push(label.block.map(|of| of.at));
+            rows.detached
+                .push(label.block.is_some_and(|of| of.detached));
         }
     }
 

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bytea, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamp, Timestamptz,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,11 +18,11 @@ use super::rows::Rows;
 use super::{Answer, Change, Found, RulesSeen};
 use crate::appointments::Row;
 use crate::ids::{
-    AppointmentId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId, ProviderId,
-    SeriesId, TenantId, TreatmentId, TxId, UserId,
+    AppointmentId, BlockId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId,
+    ProviderId, SeriesId, TenantId, TreatmentId, TxId, UserId,
 };
 use crate::models::appointment::Appointment;
-use crate::schema::{appointments, calendars, claims, clinics, holds, tenants};
+use crate::schema::{appointments, blocks, calendars, claims, clinics, holds, tenants};
 
 type SqlUuid = diesel::sql_types::Uuid;
 
@@ -72,8 +74,8 @@ array_statement! {
     /// alone, which the caller sees in the count.
     UpsertAppointments:
     "INSERT INTO appointments AS a (id, tenant_id, version, status, start_at, end_at, patient_id, \
-     provider_id, operatory_id, treatment_id, pattern, series_id, notes, cancel_reason, \
-     confirmed_via, created_by) SELECT * FROM unnest(",
+     provider_id, operatory_id, treatment_id, pattern, series_id, occurrence, detached, notes, \
+     cancel_reason, cancel_code, confirmed_via, created_by) SELECT * FROM unnest(",
     [
         id: Vec<AppointmentId> as SqlUuid,
         tenant: Vec<TenantId> as SqlUuid,
@@ -87,16 +89,20 @@ array_statement! {
         treatment: Vec<TreatmentId> as SqlUuid,
         pattern: Vec<Value> as Jsonb,
         series: Vec<Option<SeriesId>> as Nullable<SqlUuid>,
+        occurrence: Vec<Option<NaiveDateTime>> as Nullable<Timestamp>,
+        detached: Vec<bool> as Bool,
         notes: Vec<Option<String>> as Nullable<Text>,
         cancel_reason: Vec<Option<String>> as Nullable<Text>,
+        cancel_code: Vec<Option<&'static str>> as Nullable<Text>,
         confirmed_via: Vec<Option<String>> as Nullable<Text>,
         created_by: Vec<Option<UserId>> as Nullable<SqlUuid>,
     ],
     ") ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, \
      start_at = excluded.start_at, end_at = excluded.end_at, patient_id = excluded.patient_id, \
      provider_id = excluded.provider_id, operatory_id = excluded.operatory_id, \
-     treatment_id = excluded.treatment_id, pattern = excluded.pattern, notes = excluded.notes, \
-     cancel_reason = excluded.cancel_reason, confirmed_via = excluded.confirmed_via, \
+     treatment_id = excluded.treatment_id, pattern = excluded.pattern, \
+     detached = excluded.detached, notes = excluded.notes, \
+     cancel_reason = excluded.cancel_reason, cancel_code = excluded.cancel_code, confirmed_via = excluded.confirmed_via, \
      updated_at = now() WHERE a.version = excluded.version - 1 AND a.tenant_id = excluded.tenant_id"
 }
 
@@ -127,8 +133,9 @@ array_statement! {
 array_statement! {
     InsertClaims:
     "INSERT INTO claims (id, calendar_id, tenant_id, kind, during, appointment_id, hold_id, source, \
-     title) SELECT id, calendar_id, tenant_id, kind, tstzrange(start_at, end_at), appointment_id, \
-     hold_id, source, title FROM unnest(",
+     title, block_id, occurrence, detached) SELECT id, calendar_id, tenant_id, kind, \
+     tstzrange(start_at, end_at), appointment_id, hold_id, source, title, block_id, occurrence, \
+     detached FROM unnest(",
     [
         id: Vec<ClaimId> as SqlUuid,
         calendar: Vec<CalendarId> as SqlUuid,
@@ -140,8 +147,12 @@ array_statement! {
         hold: Vec<Option<HoldId>> as Nullable<SqlUuid>,
         source: Vec<Option<String>> as Nullable<Text>,
         title: Vec<Option<String>> as Nullable<Text>,
+        block: Vec<Option<BlockId>> as Nullable<SqlUuid>,
+        occurrence: Vec<Option<NaiveDateTime>> as Nullable<Timestamp>,
+        detached: Vec<bool> as Bool,
     ],
-    ") AS c(id, calendar_id, tenant_id, kind, start_at, end_at, appointment_id, hold_id, source, title)"
+    ") AS c(id, calendar_id, tenant_id, kind, start_at, end_at, appointment_id, hold_id, source, \
+     title, block_id, occurrence, detached)"
 }
 
 array_statement! {
@@ -353,6 +364,15 @@ pub(super) async fn write(
     earlier: &BTreeMap<AppointmentId, Appointment>,
 ) -> QueryResult<()> {
     let rows = Rows::of(node, accepted, earlier)?;
+    // Rare, so not worth a place in the pipeline; before what points at them.
+    for (change, _) in accepted {
+        for series in &change.series {
+            crate::series::write(connection, series).await?;
+        }
+        for block in &change.blocks_put {
+            crate::blocks::write(connection, block).await?;
+        }
+    }
     let mut connection = &*connection;
     let upserted = rows.appointments.id.len();
     let deleted = rows.deleted_claims.len();
@@ -377,6 +397,15 @@ pub(super) async fn write(
     )?;
     if !rows.deleted_holds.is_empty() {
         diesel::delete(holds::table.filter(holds::id.eq_any(&rows.deleted_holds)))
+            .execute(&mut connection)
+            .await?;
+    }
+    let unused: Vec<BlockId> = accepted
+        .iter()
+        .flat_map(|(change, _)| change.blocks_del.iter().copied())
+        .collect();
+    if !unused.is_empty() {
+        diesel::delete(blocks::table.filter(blocks::id.eq_any(&unused)))
             .execute(&mut connection)
             .await?;
     }

@@ -163,6 +163,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
     let hidden: Vec<&String> = two.tables.iter().filter(|t| !own.contains(t)).collect();
     let expected = [
         "__diesel_schema_migrations",
+        "access_changes",
         "calendar_events",
         "clinics",
         "database_epoch",
@@ -170,6 +171,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "mail_queue",
         "operatories",
         "outbox",
+        "patient_link_requests",
         "rules_changes",
     ];
     assert_eq!(hidden, expected);

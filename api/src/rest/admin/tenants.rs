@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::audit::{self, Entry, Who};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
-use crate::rest::input::Input;
+use crate::rest::input::MaybeInput;
 use crate::rest::page::{Page, PageQuery};
 use crate::rest::tenants::raise_rules;
 
@@ -205,28 +205,28 @@ pub async fn list(
 
 /// Suspend a practice: it reads and changes nothing, and cannot be booked in public.
 #[utoipa::path(post, path = "/admin/tenants/{id}/suspend", tag = "super admin",
-    params(("id" = Uuid, Path)), request_body = Reason,
+    params(("id" = Uuid, Path)), request_body = Option<Reason>,
     responses((status = 200, body = TenantSummary)))]
 pub async fn suspend(
     app: web::Data<App>,
     principal: Principal,
     id: web::Path<TenantId>,
-    Input(given): Input<Reason>,
+    MaybeInput(given): MaybeInput<Reason>,
 ) -> Result<web::Json<TenantSummary>, Problem> {
-    set_status(&app, &principal, *id, "suspended", given.reason).await
+    set_status(&app, &principal, *id, "suspended", given.and_then(|given| given.reason)).await
 }
 
 /// Let a suspended practice go on.
 #[utoipa::path(post, path = "/admin/tenants/{id}/activate", tag = "super admin",
-    params(("id" = Uuid, Path)), request_body = Reason,
+    params(("id" = Uuid, Path)), request_body = Option<Reason>,
     responses((status = 200, body = TenantSummary)))]
 pub async fn activate(
     app: web::Data<App>,
     principal: Principal,
     id: web::Path<TenantId>,
-    Input(given): Input<Reason>,
+    MaybeInput(given): MaybeInput<Reason>,
 ) -> Result<web::Json<TenantSummary>, Problem> {
-    set_status(&app, &principal, *id, "active", given.reason).await
+    set_status(&app, &principal, *id, "active", given.and_then(|given| given.reason)).await
 }
 
 async fn set_status(

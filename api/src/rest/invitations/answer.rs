@@ -3,7 +3,7 @@
 //! invitation to their own confirmed address by its id.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{self, Bytes};
+use actix_web::web;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -25,7 +25,7 @@ use crate::auth::permissions::{Permission, Role};
 use crate::auth::principal::{Principal, Workspace, account};
 use crate::auth::sessions::{self, Client};
 use crate::problem::Problem;
-use crate::rest::input::invalid;
+use crate::rest::input::MaybeInput;
 use crate::rest::language::Language;
 use crate::rest::page::Page;
 use crate::rest::patients::record::{check_name, tidy};
@@ -203,7 +203,7 @@ pub async fn accept(
     app: web::Data<App>,
     request: HttpRequest,
     token: web::Path<String>,
-    body: Bytes,
+    MaybeInput(given): MaybeInput<NewColleague>,
 ) -> Result<HttpResponse, Problem> {
     let principal = signed_in(&request).await?;
     let invitation = open(&app, &token, principal.as_ref()).await?;
@@ -225,7 +225,7 @@ pub async fn accept(
                 .find(|workspace| workspace.tenant_id == invitation.tenant_id);
             Ok(HttpResponse::Ok().json(workspace.ok_or_else(Problem::not_found)?))
         }
-        None => accept_as_new(&app, &request, &invitation, &body).await,
+        None => accept_as_new(&app, &request, &invitation, given).await,
     }
 }
 
@@ -237,17 +237,16 @@ async fn accept_as_new(
     app: &App,
     request: &HttpRequest,
     invitation: &Row,
-    body: &Bytes,
+    given: Option<NewColleague>,
 ) -> Result<HttpResponse, Problem> {
     if has_account(app, &invitation.email).await? {
         return Err(Problem::unauthorised(
             "This address has an account: sign in, then accept.",
         ));
     }
-    let given: NewColleague = serde_json::from_slice(body).map_err(|_| {
-        Problem::invalid("", "Without an account, send a name and a password for a new one.")
+    let given = given.ok_or_else(|| {
+        Problem::invalid("password", "is missing: send a name and a password for a new account")
     })?;
-    given.validate().map_err(|report| invalid(&report))?;
     password_rules::check("password", &given.password, &invitation.email)?;
     let hash = app.passwords.hash(given.password).await?;
     let user = UserId::new();

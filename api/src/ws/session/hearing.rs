@@ -1,11 +1,13 @@
 //! What a session hears: each frame to what it asks for, and its answer back.
 
+use std::time::Instant;
+
 use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
 use schema::ids::TenantId;
 
-use super::Session;
+use super::{BAD_FRAMES_WITHIN, Session};
 use crate::actions;
 use crate::app::App;
 use crate::auth::access::AccessRule;
@@ -19,13 +21,17 @@ use crate::ws::frames::{self, Frame};
 use crate::ws::replies::{self, Reply};
 use crate::ws::speaker::Asking;
 
-/// Frames that could not be read before the session ends.
+/// Bad frames before the session ends.
 const BAD_FRAMES_MAX: u32 = 20;
-/// Commands of one session that run at the same time.
-const COMMANDS_MAX: usize = 64;
 
 impl Session {
     pub(super) fn bad(&mut self, id: Option<u64>, problem: &Problem) {
+        if self.bad_since.elapsed() > BAD_FRAMES_WITHIN {
+            self.bad_frames = 0;
+        }
+        if self.bad_frames == 0 {
+            self.bad_since = Instant::now();
+        }
         self.bad_frames += 1;
         self.outbox.answer(replies::error(id, problem));
         if self.bad_frames >= BAD_FRAMES_MAX {
@@ -38,6 +44,10 @@ impl Session {
             return;
         }
         let incoming = frames::read(text);
+        if !self.allowance.take(Instant::now()) {
+            let problem = Problem::too_many(self.allowance.wait().as_secs() + 1);
+            return self.bad(incoming.id, &problem);
+        }
         let (Some(id), Ok(frame)) = (incoming.id, &incoming.frame) else {
             let unread = || Problem::bad_request("The frame cannot be read.");
             let problem = incoming.frame.err().unwrap_or_else(unread);
@@ -112,7 +122,7 @@ impl Session {
     ) where
         F: AsyncFnOnce(web::Data<App>, Asking) -> Result<ByteString, Problem> + 'static,
     {
-        if self.commands >= COMMANDS_MAX {
+        if self.commands >= self.app.config.ws_commands {
             return self
                 .outbox
                 .answer(replies::error(Some(id), &Problem::busy()));

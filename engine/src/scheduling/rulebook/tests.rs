@@ -245,8 +245,11 @@ fn a_visit_is_covered_while_everybody_and_everything_is_there() {
         treatment: SCAN,
         pattern: placement.pattern,
         series: None,
+        occurrence: None,
+        detached: false,
         notes: None,
         cancel_reason: None,
+        cancel_code: None,
         confirmed_via: None,
         created_by: None,
     };
