@@ -12,7 +12,8 @@ use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
     admin, appointments, assignments, audit, availability, calendars, clinics, exceptions, input,
-    invitations, operations, operatories, patients, providers, sessions, staff, tenants, treatments,
+    invitations, operations, operatories, patients, providers, sessions, staff, tenants,
+    treatments,
 };
 use crate::{openapi, web_app, ws};
 
@@ -114,7 +115,7 @@ routes! {
     "/patients/{id}/archive" { post changes(CanManagePatients) patients::relation::archive }
     "/patients/{id}/restore" { post changes(CanManagePatients) patients::relation::restore }
 
-    "/calendars" { get member calendars::list }
+    "/calendars" { get members calendars::list }
     "/calendars/{id}" { get member calendars::get }
     "/calendars/{id}/events" { get member calendars::events }
     "/availability" { get member availability::search }

@@ -92,7 +92,11 @@ impl TryFrom<Row> for Invitation {
             email: row.email,
             permissions: role.effective_permissions(stored),
             role,
-            status: if expired { "expired".to_owned() } else { row.status },
+            status: if expired {
+                "expired".to_owned()
+            } else {
+                row.status
+            },
             expires_at: row.expires_at,
             created_at: row.created_at,
         })
@@ -122,8 +126,16 @@ pub async fn list(
             Ok::<_, Problem>(query.load(connection).await?)
         })
         .await?;
-    let items: Vec<Invitation> = rows.into_iter().map(Row::try_into).collect::<Result<_, _>>()?;
-    Ok(web::Json(Page::of(items, limit, |one| one.id, std::convert::identity)))
+    let items: Vec<Invitation> = rows
+        .into_iter()
+        .map(Row::try_into)
+        .collect::<Result<_, _>>()?;
+    Ok(web::Json(Page::of(
+        items,
+        limit,
+        |one| one.id,
+        std::convert::identity,
+    )))
 }
 
 /// Invite somebody by e-mail, with a role and what they shall be allowed. A newer invitation of the
@@ -284,7 +296,15 @@ pub async fn resend(
         if renewed == 0 {
             return Err(not_open());
         }
-        send(&app, connection, tenant, &before.email, &inviter.name, &token).await?;
+        send(
+            &app,
+            connection,
+            tenant,
+            &before.email,
+            &inviter.name,
+            &token,
+        )
+        .await?;
         audit::record(connection, &member, Entry::new("invitation.resent").on(*id)).await?;
         find(connection, tenant, *id).await
     })
@@ -317,7 +337,12 @@ pub async fn revoke(
         if revoked == 0 {
             return Err(not_open());
         }
-        audit::record(connection, &member, Entry::new("invitation.revoked").on(*id)).await
+        audit::record(
+            connection,
+            &member,
+            Entry::new("invitation.revoked").on(*id),
+        )
+        .await
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())

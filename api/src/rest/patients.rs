@@ -4,7 +4,7 @@
 pub mod history;
 pub mod list;
 mod phone;
-mod record;
+pub mod record;
 pub mod relation;
 
 use actix_web::http::StatusCode;

@@ -17,7 +17,6 @@ use schema::tenancy;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -114,7 +113,10 @@ pub(super) fn check_grant<'a>(
     member: &Member,
     changed: impl IntoIterator<Item = &'a Permission>,
 ) -> Result<(), Problem> {
-    match changed.into_iter().find(|permission| !member.may(**permission)) {
+    match changed
+        .into_iter()
+        .find(|permission| !member.may(**permission))
+    {
         None => Ok(()),
         Some(lacked) => Err(Problem::forbidden(format!(
             "You lack {} and can neither give nor take it.",
@@ -124,7 +126,10 @@ pub(super) fn check_grant<'a>(
 }
 
 pub(super) fn names(permissions: &BTreeSet<Permission>) -> Vec<&'static str> {
-    permissions.iter().map(|permission| permission.name()).collect()
+    permissions
+        .iter()
+        .map(|permission| permission.name())
+        .collect()
 }
 
 #[diesel::dsl::auto_type]
@@ -180,7 +185,10 @@ pub async fn list(
             Ok::<_, Problem>(query.load(connection).await?)
         })
         .await?;
-    let staff: Vec<StaffMember> = rows.into_iter().map(Row::try_into).collect::<Result<_, _>>()?;
+    let staff: Vec<StaffMember> = rows
+        .into_iter()
+        .map(Row::try_into)
+        .collect::<Result<_, _>>()?;
     Ok(web::Json(Page::of(
         staff,
         limit,

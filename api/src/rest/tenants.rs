@@ -7,7 +7,6 @@ mod policy;
 use actix_web::web;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use schema::ids::TenantId;
 use schema::schema::tenants;
@@ -15,7 +14,6 @@ use schema::tenancy;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{self, Entry};

@@ -5,7 +5,6 @@ use schema::ids::TenantId;
 use schema::tenancy;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::Who;

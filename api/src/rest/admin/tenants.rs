@@ -15,7 +15,6 @@ use schema::tenancy;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{self, Entry, Who};
@@ -176,7 +175,10 @@ pub async fn list(
     let search = search.into_inner();
     let query = search.q.map(|query| query.trim().to_owned());
     let query = query.filter(|query| !query.is_empty());
-    if query.as_ref().is_some_and(|query| query.len() > QUERY_BYTES_MAX) {
+    if query
+        .as_ref()
+        .is_some_and(|query| query.len() > QUERY_BYTES_MAX)
+    {
         return Err(Problem::bad_request("q is too long."));
     }
     if let Some(status) = &search.status
@@ -213,7 +215,14 @@ pub async fn suspend(
     id: web::Path<TenantId>,
     MaybeInput(given): MaybeInput<Reason>,
 ) -> Result<web::Json<TenantSummary>, Problem> {
-    set_status(&app, &principal, *id, "suspended", given.and_then(|given| given.reason)).await
+    set_status(
+        &app,
+        &principal,
+        *id,
+        "suspended",
+        given.and_then(|given| given.reason),
+    )
+    .await
 }
 
 /// Let a suspended practice go on.
@@ -226,7 +235,14 @@ pub async fn activate(
     id: web::Path<TenantId>,
     MaybeInput(given): MaybeInput<Reason>,
 ) -> Result<web::Json<TenantSummary>, Problem> {
-    set_status(&app, &principal, *id, "active", given.and_then(|given| given.reason)).await
+    set_status(
+        &app,
+        &principal,
+        *id,
+        "active",
+        given.and_then(|given| given.reason),
+    )
+    .await
 }
 
 async fn set_status(
@@ -258,7 +274,7 @@ async fn set_status(
             audit::record(connection, Who::from(principal).in_tenant(id), entry).await?;
             members = memberships::table
                 .filter(memberships::tenant_id.eq(id))
-                .filter(sql::<Bool>("status = 'active'"))
+                .filter(memberships::status.eq("active"))
                 .select(memberships::user_id)
                 .load(connection)
                 .await?;
@@ -274,8 +290,7 @@ async fn set_status(
         let row = rows.into_iter().next().ok_or_else(Problem::not_found)?;
         Ok::<_, Problem>((row, members))
     };
-    let (row, members) =
-        tenancy::transaction(&app.app_pool, &principal.access(), changing).await?;
+    let (row, members) = tenancy::transaction(&app.app_pool, &principal.access(), changing).await?;
     app.engine.rules_changed(id);
     for member in members {
         app.accounts.forget(member);

@@ -88,11 +88,10 @@ impl Reading {
         let whole = i64::try_from(entries.len()).is_ok_and(|count| count == BATCH);
         if let Some(last) = entries.last().filter(|_| whole) {
             let (scope, wanted, last) = (self.scope, &self.wanted, last.id);
-            let next =
-                tenancy::transaction(&self.app.app_pool, &self.access, async |connection| {
-                    find(connection, scope, wanted, Some(last), BATCH).await
-                })
-                .await;
+            let next = tenancy::transaction(&self.app.app_pool, &self.access, async |connection| {
+                find(connection, scope, wanted, Some(last), BATCH).await
+            })
+            .await;
             match next {
                 Ok(next) => self.next = Some(next),
                 // The client sees the connection end early: the file is not whole.

@@ -213,9 +213,11 @@ pub async fn accept(
     match principal {
         Some(principal) => {
             let user = principal.account()?.user;
-            tenancy::transaction(&app.app_pool, &joining(&invitation, user), async |connection| {
-                join(connection, &invitation, user).await
-            })
+            tenancy::transaction(
+                &app.app_pool,
+                &joining(&invitation, user),
+                async |connection| join(connection, &invitation, user).await,
+            )
             .await?;
             app.accounts.forget(user);
             let account = account(&app, user).await?.ok_or_else(Problem::not_found)?;
@@ -245,7 +247,10 @@ async fn accept_as_new(
         ));
     }
     let given = given.ok_or_else(|| {
-        Problem::invalid("password", "is missing: send a name and a password for a new account")
+        Problem::invalid(
+            "password",
+            "is missing: send a name and a password for a new account",
+        )
     })?;
     password_rules::check("password", &given.password, &invitation.email)?;
     let hash = app.passwords.hash(given.password).await?;
@@ -278,24 +283,31 @@ async fn join(
     user: UserId,
 ) -> Result<(), Problem> {
     answer(connection, invitation, "accepted", Some(user)).await?;
-    let joined = diesel::insert_into(memberships::table)
-        .values((
-            memberships::tenant_id.eq(invitation.tenant_id),
-            memberships::user_id.eq(user),
-            memberships::role.eq(&invitation.role),
-            memberships::permissions.eq(&invitation.permissions),
-        ))
-        .on_conflict((memberships::tenant_id, memberships::user_id))
-        .do_update()
+    let membership = (
+        memberships::role.eq(&invitation.role),
+        memberships::permissions.eq(&invitation.permissions),
+    );
+    // Somebody who worked here before comes back.
+    let mut joined = diesel::update(memberships::table.find((invitation.tenant_id, user)))
+        .filter(memberships::status.eq("ended"))
         .set((
-            memberships::role.eq(&invitation.role),
-            memberships::permissions.eq(&invitation.permissions),
+            membership,
             memberships::status.eq("active"),
             memberships::created_at.eq(diesel::dsl::now),
         ))
-        .filter(memberships::status.eq("ended"))
         .execute(connection)
         .await?;
+    if joined == 0 {
+        joined = diesel::insert_into(memberships::table)
+            .values((
+                memberships::tenant_id.eq(invitation.tenant_id),
+                memberships::user_id.eq(user),
+                membership,
+            ))
+            .on_conflict_do_nothing()
+            .execute(connection)
+            .await?;
+    }
     if joined == 0 {
         return Err(already_member());
     }

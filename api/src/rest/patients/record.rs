@@ -175,11 +175,11 @@ const EMAIL_BYTES_MAX: usize = 254;
 /// Nobody lives longer.
 const AGE_YEARS_MAX: i32 = 130;
 
-fn tidy(name: &str) -> String {
+pub(crate) fn tidy(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn lower_email(email: &str) -> String {
+pub(crate) fn lower_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
@@ -187,7 +187,7 @@ fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
     phone::e164(given, country).map_err(|message| Problem::invalid("phone", message))
 }
 
-fn check_name(name: &str, (): &()) -> garde::Result {
+pub(crate) fn check_name(name: &str, (): &()) -> garde::Result {
     let letters = tidy(name).chars().count();
     if letters == 0 {
         return Err(garde::Error::new("is empty"));
@@ -198,7 +198,7 @@ fn check_name(name: &str, (): &()) -> garde::Result {
     Ok(())
 }
 
-fn check_email(email: &str, (): &()) -> garde::Result {
+pub(crate) fn check_email(email: &str, (): &()) -> garde::Result {
     let email = email.trim();
     if email.len() > EMAIL_BYTES_MAX {
         return Err(garde::Error::new("is too long"));

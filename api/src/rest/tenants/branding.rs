@@ -77,8 +77,18 @@ impl Branding {
             }
             *target = given;
         };
-        take("primaryColor", &mut self.primary_color, change.primary_color, wrong_colour);
-        take("accentColor", &mut self.accent_color, change.accent_color, wrong_colour);
+        take(
+            "primaryColor",
+            &mut self.primary_color,
+            change.primary_color,
+            wrong_colour,
+        );
+        take(
+            "accentColor",
+            &mut self.accent_color,
+            change.accent_color,
+            wrong_colour,
+        );
         take("logo", &mut self.logo, change.logo, wrong_logo);
         if errors.is_empty() {
             Ok(self)
@@ -97,7 +107,9 @@ fn wrong_colour(given: &str) -> Option<&'static str> {
 fn wrong_logo(given: &str) -> Option<&'static str> {
     if let Some(rest) = given.strip_prefix("https://") {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let plain = given.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+        let plain = given
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'"');
         let right = plain && !host.is_empty() && !host.contains('@');
         return (!right || given.len() > LOGO_ADDRESS_BYTES_MAX)
             .then_some("is not an https:// address of at most 2048 bytes");
@@ -178,6 +190,9 @@ mod tests {
             serde_json::from_str(r##"{"logo":null,"accentColor":"#ffffff"}"##).unwrap();
         let changed = branding.with(change).unwrap();
         assert_eq!(changed.primary_color.as_deref(), Some("#000000"));
-        assert_eq!((changed.accent_color.as_deref(), changed.logo), (Some("#ffffff"), None));
+        assert_eq!(
+            (changed.accent_color.as_deref(), changed.logo),
+            (Some("#ffffff"), None)
+        );
     }
 }

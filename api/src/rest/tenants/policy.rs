@@ -48,7 +48,13 @@ fn overlay(target: &mut Value, given: Value) {
 /// 422 that names each key that there is not, that has the wrong type, or goes too far.
 pub(super) fn merged(stored: Value, change: Map<String, Value>) -> Result<Value, Problem> {
     let mut errors = Vec::new();
-    check("policy", "", &Value::Object(change.clone()), &defaults(), &mut errors);
+    check(
+        "policy",
+        "",
+        &Value::Object(change.clone()),
+        &defaults(),
+        &mut errors,
+    );
     if !errors.is_empty() {
         return Err(Problem::validation(errors));
     }
@@ -107,7 +113,10 @@ fn check(path: &str, name: &str, given: &Value, known: &Value, errors: &mut Vec<
         (Value::Number(given), Value::Number(_)) => {
             let bounds = BOUNDS.iter().find(|(known, ..)| *known == name);
             let (from, to) = bounds.map_or(BOUNDS_OTHERS, |(_, from, to)| (*from, *to));
-            if !given.as_i64().is_some_and(|given| (from..=to).contains(&given)) {
+            if !given
+                .as_i64()
+                .is_some_and(|given| (from..=to).contains(&given))
+            {
                 wrong(format!("is not a whole number from {from} to {to}"));
             }
         }
@@ -151,15 +160,25 @@ mod tests {
         for (wrong, fields) in [
             (json!({ "holdMin": 0 }), vec!["policy.holdMin"]),
             (json!({ "holdMin": 2.5 }), vec!["policy.holdMin"]),
-            (json!({ "slotIntervalMin": "15" }), vec!["policy.slotIntervalMin"]),
-            (json!({ "slotIntervalMin": 1_000_000_000_000_i64 }), vec!["policy.slotIntervalMin"]),
+            (
+                json!({ "slotIntervalMin": "15" }),
+                vec!["policy.slotIntervalMin"],
+            ),
+            (
+                json!({ "slotIntervalMin": 1_000_000_000_000_i64 }),
+                vec!["policy.slotIntervalMin"],
+            ),
             (json!({ "colour": "red" }), vec!["policy.colour"]),
             (
                 json!({ "horizonDays": {}, "minNoticeMin": -1 }),
                 vec!["policy.horizonDays", "policy.minNoticeMin"],
             ),
         ] {
-            assert_eq!(change(json!({}), wrong.clone()).unwrap_err(), fields, "{wrong}");
+            assert_eq!(
+                change(json!({}), wrong.clone()).unwrap_err(),
+                fields,
+                "{wrong}"
+            );
         }
     }
 }
