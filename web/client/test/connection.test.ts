@@ -219,6 +219,22 @@ describe('following', () => {
 		expect(store.status).toBe('live');
 	});
 
+	it('is seen anew for another workspace', async () => {
+		const socket = await start();
+		socket.accept();
+		const store = client.follow('c1', RANGE);
+		snapshot(socket, 5);
+		expect(client.follow('c1', RANGE, 't2')).toBe(store);
+		expect(store.status).toBe('loading');
+		const [, again, ...more] = socket.sentOf('subscribe');
+		expect(again).toMatchObject({ calendar: 'c1', tenant: 't2' });
+		expect(again).not.toHaveProperty('since');
+		expect(more).toEqual([]);
+		client.follow('c1', { from: RANGE.to, to: '2027-03-15T00:00:00Z' });
+		expect(socket.sentOf('subscribe').at(-1)).not.toHaveProperty('tenant');
+		expect(socket.sentOf('subscribe')).toHaveLength(3);
+	});
+
 	it('marks a calendar that may not be followed', async () => {
 		const socket = await start();
 		socket.accept();
