@@ -1,6 +1,6 @@
 //! Who may use a route or a frame. Every line of `routes.rs` and of `ws/kinds.rs` names one of these
 //! rules; it is enforced from there, before the handler runs, told in the OpenAPI document and in
-//! `docs/PERMISSIONS.md`, and walked by `api/tests/http/walk`.
+//! `docs/PERMISSIONS.md`, and walked by `api/tests/live/walk`.
 
 use std::fmt;
 

@@ -11,4 +11,5 @@ mod public;
 mod rest;
 mod rights;
 mod socket;
+mod walk;
 mod world;
