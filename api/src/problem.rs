@@ -3,7 +3,7 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,9 @@ pub struct Document {
     /// The time that stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+    /// The assignment that has an operatory at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<LentTime>,
     /// Of a command about several visits: each that cannot be where it should.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
@@ -70,6 +73,24 @@ pub struct FieldError {
     #[schema(example = "email")]
     pub field: String,
     pub message: String,
+}
+
+/// The time that an assignment has, in the clinic's zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LentTime {
+    pub assignment_id: Uuid,
+    pub dentist_id: Uuid,
+    pub tenant_id: Uuid,
+    pub shared: bool,
+    /// ISO 8601: Monday is 1.
+    pub weekday: u32,
+    #[schema(example = "09:00")]
+    pub from: String,
+    #[schema(example = "13:00")]
+    pub to: String,
+    /// The first date of it.
+    pub date: NaiveDate,
 }
 
 /// Time that is taken.
@@ -117,6 +138,7 @@ impl Problem {
             request_id: String::new(),
             errors: Vec::new(),
             conflict: None,
+            assignment: None,
             refused: Vec::new(),
             alternatives: Vec::new(),
             candidates: Vec::new(),
@@ -254,6 +276,13 @@ impl Problem {
     #[must_use]
     pub fn with_conflict(mut self, conflict: Conflict) -> Self {
         self.0.conflict = Some(conflict);
+        self
+    }
+
+    /// With the assignment that has the operatory.
+    #[must_use]
+    pub fn with_lent_time(mut self, time: LentTime) -> Self {
+        self.0.assignment = Some(time);
         self
     }
 

@@ -395,7 +395,9 @@ impl FromRequest for Members {
         let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
         let named = query.ok().and_then(|pairs| {
             let mut pairs = pairs.into_inner().into_iter();
-            pairs.find(|(name, _)| name == "tenants").map(|(_, ids)| ids)
+            pairs
+                .find(|(name, _)| name == "tenants")
+                .map(|(_, ids)| ids)
         });
         let Some(named) = named else {
             let member = Member::from_request(request, payload);

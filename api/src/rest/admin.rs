@@ -1,5 +1,10 @@
-//! What super admins do. They look after practices, clinics and chairs, and open none of them: no
-//! patient and no visit is theirs to see.
+//! What super admins do: they look after practices, and after the places that belong to none, with
+//! who may use them when. No practice is open to them: no patient and no visit is theirs to see.
 
+pub mod assignments;
 pub mod audit;
+pub mod clinics;
+pub mod exceptions;
+pub mod lending;
+pub mod operatories;
 pub mod tenants;

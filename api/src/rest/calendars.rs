@@ -42,7 +42,7 @@ pub struct CalendarView {
     /// `null` for operatories, which practices share.
     #[schema(value_type = Option<Uuid>)]
     tenant_id: Option<TenantId>,
-    /// The provider or operatory.
+    /// The provider, operatory or piece of equipment.
     owner_id: Uuid,
     clinic_id: Option<Uuid>,
     /// IANA name.
@@ -134,6 +134,16 @@ pub async fn list(
             tenant_id: Some(rules.tenant),
             owner_id: provider.id.0,
             clinic_id: None,
+            zone: rules.zone.name().to_owned(),
+        }));
+        let machines = rules.equipment.values().filter(|machine| machine.active);
+        items.extend(machines.map(|machine| CalendarView {
+            id: machine.calendar,
+            kind: Kind::Equipment,
+            name: machine.name.clone(),
+            tenant_id: Some(rules.tenant),
+            owner_id: machine.id,
+            clinic_id: machine.clinic.map(|clinic| clinic.0),
             zone: rules.zone.name().to_owned(),
         }));
         let chairs = rules

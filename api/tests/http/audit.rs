@@ -94,7 +94,11 @@ async fn the_log_can_be_taken_away_and_that_is_logged() {
     let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
     assert_eq!(lines.len(), 2501);
     assert!(lines[0].starts_with("id,at,tenantId,actor,"));
-    assert!(lines[1].contains(r#""{""n"":2500,""say"":""a, \""b\""""}""#), "{}", lines[1]);
+    assert!(
+        lines[1].contains(r#""{""n"":2500,""say"":""a, \""b\""""}""#),
+        "{}",
+        lines[1]
+    );
     assert!(lines[2500].contains(r#"""n"":1,"#), "{}", lines[2500]);
     let log = server.get("/audit?limit=1", &owner).await.ok();
     assert_eq!(actions(&log), ["audit.exported"]);

@@ -249,10 +249,7 @@ async fn nobody_gives_what_they_lack_and_the_owner_stays() {
         .get("/patients", &token)
         .await
         .problem(403, "forbidden");
-    server
-        .delete(&path, &owner)
-        .await
-        .problem(404, "not_found");
+    server.delete(&path, &owner).await.problem(404, "not_found");
     // Whoever left may come back.
     let again = server.invited(&owner, "eva@test.ec", "staff_billing").await;
     let accept = format!("/invitations/{again}/accept");

@@ -137,7 +137,12 @@ async fn every_route_with_everybody_who_has_no_business_there() {
             requests += 1;
         }
     }
-    assert!(found.is_empty(), "{} of {requests}:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} of {requests}:\n{}",
+        found.len(),
+        found.join("\n")
+    );
     assert!(requests > 15 * routes::ALL.len(), "{requests}");
     let after = people.stranger_rows().await;
     assert_eq!(before, after, "the stranger's rows have changed");
@@ -153,7 +158,9 @@ async fn the_strangers_own_owner_sees_what_the_others_do_not() {
     let mut seen = Vec::new();
     for route in routes::ALL.iter().filter(|route| route.method == "get") {
         let request = request::of(route, &people);
-        let answer = people.send(&request, Some(&people.stranger.token), None).await;
+        let answer = people
+            .send(&request, Some(&people.stranger.token), None)
+            .await;
         if answer.text.contains(MARK) {
             seen.push(route.path);
         }

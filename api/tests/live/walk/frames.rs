@@ -26,8 +26,10 @@ fn frame(kind: Kind, people: &People) -> Value {
         Kind::Connect | Kind::Refresh => json!({ "token": people.stranger.token }),
         Kind::Subscribe => json!({ "calendar": calendar, "range": range }),
         Kind::Unsubscribe => json!({ "calendar": calendar }),
-        Kind::Availability => json!({ "treatment": practice.short, "dentist": practice.dentists[0].0,
-            "from": range["from"], "to": range["to"] }),
+        Kind::Availability => {
+            json!({ "treatment": practice.short, "dentist": practice.dentists[0].0,
+            "from": range["from"], "to": range["to"] })
+        }
         Kind::Book => json!({ "appointment": booking }),
         Kind::Reschedule => json!({ "start": start() }),
         Kind::Resize => json!({ "duration": 60 }),
@@ -70,7 +72,11 @@ async fn walk(people: &People, caller: &Caller, found: &mut Vec<String>) {
     let mut socket = people.socket().await;
     let connect = json!({ "type": "connect", "token": caller.token });
     let connected = socket.ask(connect).await;
-    assert_eq!(connected["type"], "connected", "{}: {connected}", caller.name);
+    assert_eq!(
+        connected["type"], "connected",
+        "{}: {connected}",
+        caller.name
+    );
     for kind in commands() {
         let answer = socket.ask(frame(kind, people)).await;
         let mut expected = expected(kind.rule(), caller);
@@ -96,7 +102,9 @@ async fn every_frame_with_everybody_who_has_no_business_there() {
     let mut found = Vec::new();
     for (name, token) in people.bad_tokens() {
         let mut socket = people.socket().await;
-        let answer = socket.ask(json!({ "type": "connect", "token": token })).await;
+        let answer = socket
+            .ask(json!({ "type": "connect", "token": token }))
+            .await;
         if answer["code"] != "unauthorized" || socket.closed().await != 4001 {
             found.push(format!("connect with {name} token: {answer}"));
         }

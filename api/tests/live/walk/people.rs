@@ -318,7 +318,9 @@ impl People {
             )
         });
         let others = [
-            format!("SELECT 'tenants ' || to_jsonb(t)::text AS line FROM tenants t WHERE id = '{tenant}'"),
+            format!(
+                "SELECT 'tenants ' || to_jsonb(t)::text AS line FROM tenants t WHERE id = '{tenant}'"
+            ),
             "SELECT 'patients ' || to_jsonb(t)::text AS line FROM patients t
              WHERE first_name LIKE 'Zq7%' OR first_name = 'Own' ORDER BY 1"
                 .to_owned(),

@@ -27,7 +27,8 @@ static DOCUMENT: LazyLock<Value> =
 /// Ten in the morning of the practices' zone, in two days.
 pub fn start() -> DateTime<Utc> {
     let day = Utc::now().date_naive() + TimeDelta::days(2);
-    day.and_time(NaiveTime::from_hms_opt(15, 0, 0).unwrap()).and_utc()
+    day.and_time(NaiveTime::from_hms_opt(15, 0, 0).unwrap())
+        .and_utc()
 }
 
 /// What cannot be guessed from the document: query or body of a route.
@@ -40,12 +41,22 @@ fn special(route: &Route) -> Option<Value> {
 
 /// The request, with the stranger's ids.
 pub fn of(route: &Route, people: &People) -> Request {
-    Filling { route, people, harmless: false }.request()
+    Filling {
+        route,
+        people,
+        harmless: false,
+    }
+    .request()
 }
 
 /// The request, with ids of nothing.
 pub fn harmless(route: &Route, people: &People) -> Request {
-    Filling { route, people, harmless: true }.request()
+    Filling {
+        route,
+        people,
+        harmless: true,
+    }
+    .request()
 }
 
 struct Filling<'a> {
@@ -69,7 +80,9 @@ impl Filling<'_> {
         let query: Vec<String> = query
             .iter()
             .map(|(name, value)| {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
                 format!("{name}={}", value.replace('+', "%2B"))
             })
             .collect();
@@ -77,9 +90,10 @@ impl Filling<'_> {
             path = format!("{path}?{}", query.join("&"));
         }
         let body = match special {
-            Some(body) if !["get", "delete"].contains(&self.route.method) => {
-                Some(("application/json".to_owned(), Value::Object(body).to_string()))
-            }
+            Some(body) if !["get", "delete"].contains(&self.route.method) => Some((
+                "application/json".to_owned(),
+                Value::Object(body).to_string(),
+            )),
             _ => self.body(operation),
         };
         Request {
@@ -93,7 +107,10 @@ impl Filling<'_> {
     fn path(&self) -> String {
         let mut kind = "";
         let parts = self.route.path.split('/').map(|part| {
-            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            match part
+                .strip_prefix('{')
+                .and_then(|part| part.strip_suffix('}'))
+            {
                 Some("id") => self.id(kind),
                 Some("subdomain") => self.people.own.subdomain.clone(),
                 Some(name) if name.ends_with("oken") => "no-such-token".to_owned(),
@@ -108,7 +125,10 @@ impl Filling<'_> {
     }
 
     fn query(&self, operation: &Value) -> Map<String, Value> {
-        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let parameters = operation["parameters"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         parameters
             .iter()
             .filter(|parameter| parameter["in"] == "query" && parameter["required"] == true)
@@ -136,9 +156,9 @@ impl Filling<'_> {
             return self.value(schema.unwrap(), name);
         }
         for choice in ["oneOf", "anyOf", "allOf"] {
-            let first = schema[choice].as_array().and_then(|choices| {
-                choices.iter().find(|choice| choice["type"] != "null")
-            });
+            let first = schema[choice]
+                .as_array()
+                .and_then(|choices| choices.iter().find(|choice| choice["type"] != "null"));
             if let Some(first) = first {
                 return self.value(first, name);
             }
@@ -163,8 +183,13 @@ impl Filling<'_> {
                     .as_array()
                     .map(|names| names.iter().filter_map(Value::as_str).collect())
                     .unwrap_or_default();
-                let properties = schema["properties"].as_object().cloned().unwrap_or_default();
-                let filled = properties.iter().filter(|(name, _)| required.contains(&name.as_str()));
+                let properties = schema["properties"]
+                    .as_object()
+                    .cloned()
+                    .unwrap_or_default();
+                let filled = properties
+                    .iter()
+                    .filter(|(name, _)| required.contains(&name.as_str()));
                 let filled = filled.map(|(name, schema)| (name.clone(), self.value(schema, name)));
                 Value::Object(filled.collect())
             }
@@ -181,7 +206,14 @@ impl Filling<'_> {
             Some("date-time") => start().to_rfc3339(),
             Some("date") => start().date_naive().to_string(),
             _ => {
-                let known = ["patient", "dentist", "treatment", "operatory", "clinic", "calendar"];
+                let known = [
+                    "patient",
+                    "dentist",
+                    "treatment",
+                    "operatory",
+                    "clinic",
+                    "calendar",
+                ];
                 if let Some(example) = schema["example"].as_str() {
                     example.to_owned()
                 } else if known.contains(&lower.as_str()) || lower.ends_with("id") {
