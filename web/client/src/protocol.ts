@@ -105,8 +105,8 @@ export interface PresenceFrame {
 	calendar: CalendarId;
 	/** Which connection: one person may have several. */
 	session: string;
-	/** Whose: the account's id and name. */
-	user: { id: string; name: string };
+	/** The account, or the API key with the name of its practice. */
+	who: { id: string; name: string };
 	state: PresenceState | 'gone';
 	span?: Span;
 }

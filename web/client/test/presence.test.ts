@@ -10,7 +10,7 @@ const heard = (session: string, state: PresenceFrame['state']): PresenceFrame =>
 	type: 'presence',
 	calendar: 'c1',
 	session,
-	user: { id: 'u1', name: 'Ana' },
+	who: { id: 'u1', name: 'Ana' },
 	state
 });
 
