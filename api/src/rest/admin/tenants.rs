@@ -131,7 +131,7 @@ const SUMMARIES: &str = "
         WHERE m.tenant_id = t.id AND m.status = 'active' AND m.role = 'dentist'
         ORDER BY m.created_at, m.user_id LIMIT 1) o ON true
     WHERE ($1 IS NULL OR t.id = $1)
-        AND ($2 IS NULL OR strpos(search_text(t.name), search_text($2)) > 0
+        AND ($2 IS NULL OR strpos(fold_text(t.name), fold_text($2)) > 0
             OR strpos(t.subdomain, lower($2)) > 0 OR strpos(o.email, lower($2)) > 0)
         AND ($3 IS NULL OR t.status = $3)
         AND ($4 IS NULL OR (t.name, t.id) > ($4, $5))

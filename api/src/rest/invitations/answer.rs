@@ -11,14 +11,13 @@ use diesel::sql_types::{Array, Binary, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use garde::Validate;
 use schema::ids::{TenantId, UserId};
-use schema::schema::{invitations, memberships};
+use schema::schema::{invitations, memberships, users};
 use schema::tenancy::{self, Access};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::accounts::{self, NewAccount, password_rules};
 use crate::app::App;
 use crate::audit::{self, Entry, Who};
 use crate::auth::permissions::{Permission, Role};
@@ -30,6 +29,9 @@ use crate::rest::language::Language;
 use crate::rest::page::Page;
 use crate::rest::patients::record::{check_name, tidy};
 use crate::rest::sessions::{Session, session};
+
+const PASSWORD_CHARS_MIN: usize = 10;
+const PASSWORD_CHARS_MAX: usize = 256;
 
 /// An invitation as the invited one sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,16 +47,16 @@ pub struct Invited {
     has_account: bool,
 }
 
-/// An account to be made for whoever has none yet.
+/// An account to be made, for whoever has none yet: both fields, or neither.
 #[derive(Deserialize, Validate, ToSchema)]
 #[allow(missing_debug_implementations)] // a secret: nothing shall print it
 pub struct NewColleague {
-    #[garde(custom(check_name))]
-    name: String,
+    #[garde(inner(custom(check_name)))]
+    name: Option<String>,
     /// At least 10 characters, and not the address.
     #[garde(skip)]
     #[schema(format = Password)]
-    password: String,
+    password: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -183,9 +185,21 @@ pub async fn get(
     Ok(web::Json(invitation.invited(has_account)?))
 }
 
+#[derive(QueryableByName)]
+struct KnownAccount {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    #[allow(dead_code)] // that there is one is the answer
+    id: UserId,
+}
+
 async fn has_account(app: &App, email: &str) -> Result<bool, Problem> {
     tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {
-        Ok(accounts::by_email(connection, email).await?.is_some())
+        let found: Option<KnownAccount> = diesel::sql_query("SELECT id FROM lookup_login($1)")
+            .bind::<Text, _>(email)
+            .get_result(connection)
+            .await
+            .optional()?;
+        Ok(found.is_some())
     })
     .await
 }
@@ -246,34 +260,44 @@ async fn accept_as_new(
             "This address has an account: sign in, then accept.",
         ));
     }
-    let given = given.ok_or_else(|| {
+    let given = given.and_then(|given| given.name.zip(given.password));
+    let (name, password) = given.ok_or_else(|| {
         Problem::invalid(
             "password",
             "is missing: send a name and a password for a new account",
         )
     })?;
-    password_rules::check("password", &given.password, &invitation.email)?;
-    let hash = app.passwords.hash(given.password).await?;
+    check_password(&password)?;
+    let hash = app.passwords.hash(password).await?;
     let user = UserId::new();
     let client = Client::of(request);
     let access = joining(invitation, user);
     let started = tenancy::transaction(&app.app_pool, &access, async |connection| {
-        let name = tidy(&given.name);
-        let new = NewAccount {
-            id: user,
-            email: &invitation.email,
-            name: &name,
-            password_hash: Some(&hash),
-            language: Language::of(request, ""),
-            // The link came by mail to this address.
-            verified: true,
-        };
-        accounts::create(connection, &new).await?;
+        diesel::insert_into(users::table)
+            .values((
+                users::id.eq(user),
+                users::email.eq(&invitation.email),
+                users::name.eq(tidy(&name)),
+                users::password_hash.eq(hash),
+                users::locale.eq(Language::of(request, "").locale()),
+                // The link came by mail to this address.
+                users::email_verified_at.eq(diesel::dsl::now),
+            ))
+            .execute(connection)
+            .await?;
         join(connection, invitation, user).await?;
         sessions::start_in(app, connection, user, &client).await
     })
     .await?;
     Ok(HttpResponse::Created().json(session(app, started).await?.into_inner()))
+}
+
+fn check_password(password: &str) -> Result<(), Problem> {
+    let characters = password.chars().count();
+    if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&characters) {
+        return Err(Problem::invalid("password", "has 10 to 256 characters"));
+    }
+    Ok(())
 }
 
 /// Answers the invitation and makes the membership, in a transaction of both.

@@ -137,7 +137,7 @@ impl People {
             "dentistId": practice.dentists[0].0,
             "treatmentId": practice.short,
             "start": super::request::start(),
-            "notes": stranger::MARK,
+            "notes": stranger::PATIENTS_MARK,
         });
         let url = format!("http://{}/appointments", self.running.address);
         let request = self.http.post(url).bearer_auth(&self.stranger.token);
@@ -322,7 +322,7 @@ impl People {
                 "SELECT 'tenants ' || to_jsonb(t)::text AS line FROM tenants t WHERE id = '{tenant}'"
             ),
             "SELECT 'patients ' || to_jsonb(t)::text AS line FROM patients t
-             WHERE first_name LIKE 'Zq7%' OR first_name = 'Own' ORDER BY 1"
+             WHERE first_name LIKE 'zq7%' OR first_name = 'Own' ORDER BY 1"
                 .to_owned(),
         ];
         for query in queries.chain(others) {

@@ -35,6 +35,9 @@ pub fn start() -> DateTime<Utc> {
 fn special(route: &Route) -> Option<Value> {
     Some(match (route.method, route.path) {
         ("get", "/calendars/{id}/events") => json!({ "after": 0 }),
+        ("post", "/staff") => json!({ "email": "new@example.com", "role": "staff_billing" }),
+        ("post", "/appointments/{id}/status") => json!({ "status": "confirmed" }),
+        ("post", "/treatments") => json!({ "code": "D9999", "name": "Walk", "durationMin": 30 }),
         _ => return None,
     })
 }

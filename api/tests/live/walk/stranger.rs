@@ -5,7 +5,9 @@ use schema::test_db::TestDb;
 use schema::test_db::practice::{Practice, Size};
 
 /// In every private text of the stranger's.
-pub const MARK: &str = "Zq7Secret";
+pub const MARK: &str = "zq7secret";
+/// In what is the patients': not even super admins see it.
+pub const PATIENTS_MARK: &str = "zq7secret-patient";
 
 pub struct Stranger {
     pub practice: Practice,
@@ -24,10 +26,10 @@ pub async fn seed(db: &TestDb) -> Practice {
     let practice = Practice::seed(db, size).await;
     let Practice { tenant, owner, .. } = &practice;
     let sql = format!(
-        "UPDATE patients SET first_name = '{MARK}', last_name = '{MARK}',
-             email = lower('{MARK}') || id || '@example.com', phone = '+593991234567';
-         UPDATE patient_dentists SET notes = '{MARK}' WHERE tenant_id = '{tenant}';
-         UPDATE users SET name = '{MARK}', email = lower('{MARK}') || '@example.com'
+        "UPDATE patients SET first_name = '{PATIENTS_MARK}', last_name = '{PATIENTS_MARK}',
+             email = '{PATIENTS_MARK}' || id || '@example.com', phone = '+593991234567';
+         UPDATE patient_dentists SET notes = '{PATIENTS_MARK}' WHERE tenant_id = '{tenant}';
+         UPDATE users SET name = '{MARK}', email = '{MARK}' || '@example.com'
              WHERE id = '{owner}';
          UPDATE providers SET name = '{MARK}' WHERE tenant_id = '{tenant}';
          UPDATE treatments SET name_es = '{MARK}', name_en = '{MARK}', online_bookable = false
@@ -37,7 +39,7 @@ pub async fn seed(db: &TestDb) -> Practice {
              VALUES ('{tenant}', '{MARK}', 'a.b', 'a', '\"{MARK}\"');
          INSERT INTO invitations
              (id, tenant_id, email, role, permissions, token_hash, invited_by, expires_at)
-             VALUES (gen_random_uuid(), '{tenant}', lower('{MARK}') || '@x.ec', 'admin', '{{}}',
+             VALUES (gen_random_uuid(), '{tenant}', '{MARK}' || '@x.ec', 'admin', '{{}}',
                  'x', '{owner}', now() + interval '1 day');"
     );
     run(db, &sql).await;
