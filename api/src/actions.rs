@@ -4,6 +4,7 @@
 use engine::command::{
     Book, Cancel, Command, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
 };
+use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
 use schema::ids::AppointmentId;
@@ -50,11 +51,7 @@ pub async fn run(
     action: Action,
 ) -> Result<Reply, Problem> {
     member.require_change(Permission::CanManageAppointments)?;
-    if let Some(key) = &key
-        && !(1..=KEY_BYTES_MAX).contains(&key.len())
-    {
-        return Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"));
-    }
+    check_key(key.as_deref())?;
     let command = command(app, member, action).await?;
     let request = Request {
         tenant: member.tenant(),
@@ -66,6 +63,27 @@ pub async fn run(
         command,
     };
     Ok(app.engine.execute(request).await?)
+}
+
+/// Has a command run. (For those who have Diesel's `execute` in scope.)
+///
+/// # Errors
+/// The engine's.
+pub async fn execute(app: &App, request: Request) -> Result<Reply, Refusal> {
+    app.engine.execute(request).await
+}
+
+/// Whether a client's key can be one.
+///
+/// # Errors
+/// 422 for one that is empty or too long.
+pub fn check_key(key: Option<&str>) -> Result<(), Problem> {
+    match key {
+        Some(key) if !(1..=KEY_BYTES_MAX).contains(&key.len()) => {
+            Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn command(app: &App, member: &Member, action: Action) -> Result<Command, Problem> {
@@ -127,7 +145,10 @@ async fn command(app: &App, member: &Member, action: Action) -> Result<Command, 
 }
 
 /// The overrides that a member asks for.
-fn allowed(
+///
+/// # Errors
+/// 403 without the permission, 422 for a code that no override has.
+pub fn allowed(
     member: &Member,
     codes: &[String],
 ) -> Result<std::collections::BTreeSet<engine::scheduling::rejection::Override>, Problem> {

@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
+use crate::public::limits::PublicLimits;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
 
@@ -35,6 +36,7 @@ pub struct App {
     pub patients: PatientCards,
     pub hubs: Hubs,
     pub sessions: Sessions,
+    pub public_limits: PublicLimits,
     pub connections: Connections,
 }
 
@@ -107,6 +109,7 @@ impl App {
             patients: PatientCards::default(),
             hubs: Hubs::default(),
             sessions: Sessions::default(),
+            public_limits: PublicLimits::new(&config),
             connections: Connections::default(),
             config,
         })

@@ -78,6 +78,26 @@ settings! {
     /// Seconds that open requests have after TERM.
     shutdown_seconds: u64 = 20, "DENTICLOUD_SHUTDOWN_SECONDS";
 
+    /// Reverse proxies in front of the server, each of which adds the address that it was asked from to
+    /// `X-Forwarded-For`; 0 does not trust that header.
+    trusted_proxies: usize = 0, "DENTICLOUD_TRUSTED_PROXIES";
+    /// Requests of one network (/24, /56) per minute to the public routes that read.
+    public_reads_per_minute: u32 = 1200, "DENTICLOUD_PUBLIC_READS_PER_MINUTE";
+    /// The same for those that hold, book or change.
+    public_changes_per_minute: u32 = 120, "DENTICLOUD_PUBLIC_CHANGES_PER_MINUTE";
+    /// Live holds of one public session in a practice.
+    public_holds_per_session: u32 = 2, "DENTICLOUD_PUBLIC_HOLDS_PER_SESSION";
+    /// Live holds of one network in a practice.
+    public_holds_per_address: u32 = 3, "DENTICLOUD_PUBLIC_HOLDS_PER_ADDRESS";
+    /// Of a provider's free starts of a day, the public may hold this share, in percent.
+    public_holds_percent_of_day: u32 = 20, "DENTICLOUD_PUBLIC_HOLDS_PERCENT_OF_DAY";
+    /// Future bookings from the public page per e-mail address or phone number that nobody has verified.
+    public_unverified_bookings: u32 = 2, "DENTICLOUD_PUBLIC_UNVERIFIED_BOOKINGS";
+    /// Live holds of one member of a practice.
+    staff_holds: u32 = 50, "DENTICLOUD_STAFF_HOLDS";
+    /// How long a hold outlives the socket that it was made on, in milliseconds.
+    hold_grace_ms: u64 = 60_000, "DENTICLOUD_HOLD_GRACE_MS";
+
     /// Signs access tokens; at least 32 bytes, the same on every node.
     jwt_secret: Option<SecretString> = None, "DENTICLOUD_JWT_SECRET";
     /// Life of an access token, in seconds.

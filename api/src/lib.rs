@@ -2,6 +2,7 @@
 //! wire; what may be booked is the engine's to say, what is kept is the schema's.
 
 pub mod actions;
+pub mod address;
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -9,6 +10,7 @@ pub mod commands;
 pub mod config;
 pub mod connections;
 pub mod demo;
+pub mod holds;
 pub mod logging;
 pub mod mail;
 pub mod metrics;
@@ -16,6 +18,7 @@ pub mod names;
 pub mod openapi;
 pub mod practices;
 pub mod problem;
+pub mod public;
 pub mod request;
 pub mod rest;
 pub mod routes;

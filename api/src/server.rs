@@ -11,6 +11,7 @@ use actix_web::{App as WebApp, HttpServer, rt, web};
 use engine::Engine;
 use engine::clock::Clock;
 use engine::settings::Settings;
+use engine::tokens::HolderTokens;
 use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
@@ -48,6 +49,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     metrics::start();
     let settings = Settings {
         readers: config.engine_pool_size,
+        tokens: HolderTokens::from_secret(config.jwt_secret()?),
         ..Settings::default()
     };
     let engine = Engine::start(config.database_url()?, settings, Clock::system()).await?;

@@ -13,10 +13,13 @@ pub mod feed;
 pub mod ics;
 mod plan;
 mod poller;
+mod reaper;
 mod registry;
 mod rules_cache;
 pub mod scheduling;
 pub mod settings;
+pub mod tokens;
+pub mod waitlist;
 mod writer;
 
 pub use engine::{Engine, StartError};

@@ -10,6 +10,7 @@ pub mod calendars;
 pub mod commit;
 pub mod connection;
 pub mod epoch;
+pub mod holds;
 pub mod idempotency;
 pub mod ids;
 pub mod in_doubt;
@@ -26,3 +27,4 @@ pub mod span;
 pub mod tenancy;
 #[cfg(feature = "test-db")]
 pub mod test_db;
+pub mod waitlist;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::address;
 use crate::app::App;
 use crate::audit::{self, Who};
 use crate::auth::principal::{self, Account, Principal, Workspace};
@@ -103,7 +104,7 @@ pub async fn login(
     request: HttpRequest,
     Input(given): Input<Credentials>,
 ) -> Result<web::Json<Session>, Problem> {
-    let address = request.peer_addr().map(|peer| peer.ip());
+    let address = address::of(&request);
     app.throttle.attempt(&given.email, address)?;
     let email = given.email.trim().to_owned();
     let found = tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {

@@ -6,6 +6,7 @@ use schema::ids::{AppointmentId, CalendarId, TenantId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::hold_frames::HoldAction;
 use super::kinds::Kind;
 use crate::actions::{Action, target};
 use crate::auth::access::AccessRule;
@@ -39,6 +40,11 @@ pub enum Frame {
     Availability {
         tenant: Option<TenantId>,
         query: AvailabilityQuery,
+    },
+    Hold {
+        tenant: Option<TenantId>,
+        key: Option<String>,
+        action: HoldAction,
     },
     Command {
         tenant: Option<TenantId>,
@@ -159,8 +165,24 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
         Kind::Cancel => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
         Kind::SetStatus => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
         Kind::EditNotes => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
+        Kind::Hold => return holding(tenant, key, HoldAction::hold(body)?),
+        Kind::Renew => return holding(tenant, key, HoldAction::renew(body)?),
+        Kind::Release => return holding(tenant, key, HoldAction::release(body)?),
+        Kind::Confirm => return holding(tenant, key, HoldAction::confirm(body)?),
     };
     Ok(Frame::Command {
+        tenant,
+        key,
+        action,
+    })
+}
+
+fn holding(
+    tenant: Option<TenantId>,
+    key: Option<String>,
+    action: HoldAction,
+) -> Result<Frame, Problem> {
+    Ok(Frame::Hold {
         tenant,
         key,
         action,
@@ -179,12 +201,12 @@ fn optional<T: serde::de::DeserializeOwned>(
     }
 }
 
-fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
+pub(super) fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
     serde_json::from_value(Value::Object(body))
         .map_err(|error| Problem::bad_request(format!("The frame cannot be read: {error}")))
 }
 
-fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
+pub(super) fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
     body.validate()
         .map_err(|report| crate::rest::input::invalid(&report))?;
     Ok(body)

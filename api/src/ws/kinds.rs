@@ -60,4 +60,12 @@ kinds! {
     SetStatus "setStatus" changes(CanManageAppointments),
     /// Changes what is noted of one.
     EditNotes "editNotes" changes(CanManageAppointments),
+    /// Keeps time.
+    Hold "hold" visitor(CanManageAppointments),
+    /// Keeps it longer.
+    Renew "renew" visitor(CanManageAppointments),
+    /// Lets go of it.
+    Release "release" visitor(CanManageAppointments),
+    /// Makes it a visit.
+    Confirm "confirm" visitor(CanManageAppointments),
 }

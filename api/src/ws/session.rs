@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::allowance::Allowance;
 use super::close::Close;
+use super::hold_frames::Held;
 use super::outbox::{Next, Outbox};
 use super::replies::Plain;
 use super::sessions::Group;
@@ -63,6 +64,7 @@ pub(super) fn start(
             followed: HashMap::new(),
             asked: HashMap::new(),
             commands: 0,
+            held: Arc::default(),
             allowance: Allowance::new(frames, frames.saturating_mul(FRAMES_BURST), now),
             bad_frames: 0,
             bad_since: now,
@@ -123,6 +125,8 @@ pub(super) struct Session {
     /// The newest subscribe of each calendar: an older one that is still under way is dropped.
     asked: HashMap<CalendarId, u64>,
     commands: usize,
+    /// What it holds: it ends soon after the session, unless it is used elsewhere.
+    held: Arc<Held>,
     allowance: Allowance,
     bad_frames: u32,
     bad_since: Instant,
@@ -155,6 +159,12 @@ impl Actor for Session {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.app.sessions.remove(self.number, &self.groups);
+        // A server that stops sends its clients elsewhere, with their holds.
+        if self.outbox.closing() != Some(Close::Draining) {
+            let (app, held) = (self.app.clone(), Arc::clone(&self.held));
+            rt::spawn(async move { held.abandon(&app).await });
+        }
+        self.outbox.close(Close::Gone);
         self.writer.abort();
     }
 }

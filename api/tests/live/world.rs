@@ -144,6 +144,31 @@ impl World {
         owner.batch_execute(statements).await.unwrap();
     }
 
+    /// Ends once `SELECT count(*) FROM <what>` is at least `rows`.
+    pub async fn until_rows(&self, what: &str, rows: i64) {
+        #[derive(diesel::QueryableByName)]
+        struct Number {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            number: i64,
+        }
+        let sql = format!("SELECT count(*) AS number FROM {what}");
+        let mut owner = AsyncPgConnection::establish(&self.db.url).await.unwrap();
+        let waiting = async {
+            loop {
+                let query = diesel::sql_query(&sql);
+                let found: Number = diesel_async::RunQueryDsl::get_result(query, &mut owner)
+                    .await
+                    .unwrap();
+                if found.number >= rows {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, waiting).await.expect(what);
+    }
+
     pub async fn narrow_socket(&self) -> Socket {
         Socket::narrow(self.running.address).await
     }

@@ -183,7 +183,7 @@ pub(crate) fn lower_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
+pub(crate) fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
     phone::e164(given, country).map_err(|message| Problem::invalid("phone", message))
 }
 
@@ -206,11 +206,11 @@ pub(crate) fn check_email(email: &str, (): &()) -> garde::Result {
     garde::rules::email::apply(&email, ())
 }
 
-fn check_phone(given: &str, (): &()) -> garde::Result {
+pub(crate) fn check_phone(given: &str, (): &()) -> garde::Result {
     phone::check(given).map_err(garde::Error::new)
 }
 
-fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
+pub(crate) fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
     // Tomorrow in UTC may be today somewhere.
     let tomorrow = Utc::now().date_naive() + chrono::Days::new(1);
     if *date > tomorrow

@@ -1,5 +1,6 @@
 //! What a session hears: each frame to what it asks for, and its answer back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
@@ -18,6 +19,7 @@ use crate::rest::availability;
 use crate::wire::appointment::AppointmentView;
 use crate::ws::close::Close;
 use crate::ws::frames::{self, Frame};
+use crate::ws::hold_frames;
 use crate::ws::replies::{self, Reply};
 use crate::ws::speaker::Asking;
 
@@ -104,6 +106,16 @@ impl Session {
                         replay,
                     }
                     .text())
+                });
+            }
+            Ok(Frame::Hold {
+                tenant,
+                key,
+                action,
+            }) => {
+                let held = Arc::clone(&self.held);
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    hold_frames::run(&app, asking, &held, id, key, action).await
                 });
             }
             Err(_) => {}

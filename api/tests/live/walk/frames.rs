@@ -36,6 +36,19 @@ fn frame(kind: Kind, people: &People) -> Value {
         Kind::Cancel => json!({ "reason": "walk" }),
         Kind::SetStatus => json!({ "status": "confirmed" }),
         Kind::EditNotes => json!({ "notes": "walk" }),
+        Kind::Hold => json!({
+            "treatmentId": practice.short,
+            "dentistId": practice.dentists[0].0,
+            "start": start(),
+        }),
+        Kind::Renew | Kind::Release => {
+            json!({ "holdId": calendar, "holdToken": "no-such-token" })
+        }
+        Kind::Confirm => json!({
+            "holdId": calendar,
+            "holdToken": "no-such-token",
+            "patientId": practice.patients[0].0,
+        }),
     };
     if let Value::Object(body) = &mut body {
         body.insert("type".to_owned(), kind.name().into());
