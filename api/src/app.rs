@@ -19,6 +19,7 @@ use crate::names::PatientCards;
 use crate::public::limits::PublicLimits;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
+use crate::ws::slots::SlotFeeds;
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -35,6 +36,7 @@ pub struct App {
     pub engine: Engine,
     pub patients: PatientCards,
     pub hubs: Hubs,
+    pub slot_feeds: SlotFeeds,
     pub sessions: Sessions,
     pub public_limits: PublicLimits,
     pub connections: Connections,
@@ -108,6 +110,7 @@ impl App {
             engine,
             patients: PatientCards::default(),
             hubs: Hubs::default(),
+            slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),
             public_limits: PublicLimits::new(&config),
             connections: Connections::default(),

@@ -6,6 +6,7 @@ mod settings;
 
 use std::path::Path;
 
+use schema::retention::Keep;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -66,6 +67,15 @@ settings! {
     app_pool_size: usize = 16, "DENTICLOUD_APP_POOL_SIZE";
     /// Connections that load and audit the scheduling tables.
     engine_pool_size: usize = 8, "DENTICLOUD_ENGINE_POOL_SIZE";
+
+    /// Days for which clients can resume from the log, at least 7; older events are folded.
+    keep_events_days: u32 = 30, "DENTICLOUD_KEEP_EVENTS_DAYS";
+    /// Hours for which a repeated command gets its first answer, at least 24.
+    keep_answers_hours: u32 = 48, "DENTICLOUD_KEEP_ANSWERS_HOURS";
+    /// Months after which the time of visits that are over is put away.
+    settled_months: u32 = 13, "DENTICLOUD_SETTLED_MONTHS";
+    /// How often what is not kept any longer is put away, in minutes.
+    housekeeping_minutes: u32 = 60, "DENTICLOUD_HOUSEKEEPING_MINUTES";
 
     /// Network address to listen on.
     bind: String = "127.0.0.1".to_owned(), "BIND";
@@ -144,6 +154,8 @@ settings! {
     ws_sessions_per_address: usize = 500, "DENTICLOUD_WS_SESSIONS_PER_ADDRESS";
     /// Calendars that one WebSocket follows.
     ws_subscriptions: usize = 200, "DENTICLOUD_WS_SUBSCRIPTIONS";
+    /// Feeds of free slots that one WebSocket follows.
+    ws_slot_feeds: usize = 4, "DENTICLOUD_WS_SLOT_FEEDS";
     /// Frames a second that one WebSocket may send for long; ten times as many at once.
     ws_frames_per_second: u32 = 50, "DENTICLOUD_WS_FRAMES_PER_SECOND";
     /// Commands of one WebSocket that run at the same time.
@@ -230,6 +242,16 @@ impl Config {
             .as_ref()
             .map(ExposeSecret::expose_secret)
             .ok_or(ConfigError::Missing("DATABASE_URL"))
+    }
+
+    /// How long what is kept.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep {
+            events_days: self.keep_events_days,
+            answers_hours: self.keep_answers_hours,
+            settled_months: self.settled_months,
+        }
     }
 
     /// The key of access tokens.

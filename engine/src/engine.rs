@@ -24,6 +24,7 @@ use crate::directory::published::Shelves;
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
+use crate::housekeeper::Housekeeper;
 use crate::plan;
 use crate::poller::Poller;
 use crate::reaper;
@@ -157,6 +158,13 @@ impl Engine {
             stopping: stopped,
         };
         arbiters[0].spawn(poller.run(horizon));
+        let housekeeper = Housekeeper {
+            url: url.to_owned(),
+            keep: settings.keep,
+            every: settings.housekeeping_every,
+            stopping: stopping.subscribe(),
+        };
+        arbiters[0].spawn(housekeeper.run());
         let (unused, mut ending) = (Arc::clone(&directory), stopping.subscribe());
         let idle_after = settings.idle_after;
         arbiters[0].spawn(async move {
@@ -443,6 +451,13 @@ impl Engine {
     /// As [`Self::rules_changed`], of a clinic: for every tenant that works there.
     pub fn clinic_rules_changed(&self, clinic: ClinicId) {
         self.0.parts.rules.forget_clinic(clinic);
+    }
+
+    /// Wakes whenever rules may have changed: ask [`Self::rules`] then. A book that is the same
+    /// one has not.
+    #[must_use]
+    pub fn rules_changes(&self) -> watch::Receiver<()> {
+        self.0.parts.rules.changes()
     }
 
     /// Free starts by the rules of `book`.

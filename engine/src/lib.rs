@@ -10,6 +10,7 @@ pub mod directory;
 mod engine;
 pub mod failure;
 pub mod feed;
+mod housekeeper;
 pub mod ics;
 mod plan;
 mod poller;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::tokens::HolderTokens;
+use schema::retention::Keep;
 
 /// How the engine runs. Every queue has a bound; over it the answer is `busy`.
 #[derive(Clone, Debug)]
@@ -33,6 +34,10 @@ pub struct Settings {
     pub waitlist_every: Duration,
     /// How often visits in the chair are looked at that should have ended.
     pub overrun_every: Duration,
+    /// How long events, claims and first answers are kept.
+    pub keep: Keep,
+    /// How often what is not kept any longer is put away.
+    pub housekeeping_every: Duration,
     /// A calendar's actor without work sleeps after this long.
     pub idle_after: Duration,
     /// Makes the tokens of holds and offers; the same on every node.
@@ -56,6 +61,8 @@ impl Default for Settings {
             reap_every: Duration::from_millis(500),
             waitlist_every: Duration::from_secs(1),
             overrun_every: Duration::from_secs(30),
+            keep: Keep::default(),
+            housekeeping_every: Duration::from_secs(3600),
             idle_after: Duration::from_secs(300),
             tokens: HolderTokens::default(),
         }

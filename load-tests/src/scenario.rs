@@ -1,8 +1,12 @@
 //! What is played. Each scenario raises its own stage and ends with a summary.
 
+pub mod fanout;
+pub mod faults;
 pub mod kill;
 pub mod rush;
 pub mod steady;
+pub mod tenants;
+pub mod widgets;
 
 use crate::Outcome;
 use crate::pace::Rate;
@@ -32,10 +36,19 @@ pub async fn all(setup: &Setup, seed: u64, mut tell: impl FnMut(Summary)) -> Out
     };
     tell(steady::run(setup, &over_rest, seed).await?);
     tell(rush::run(setup, &rush::Options::default()).await?);
+    for summary in tenants::run(setup, &tenants::Options::default(), seed).await? {
+        tell(summary);
+    }
     tell(
         kill::run(setup, &kill::Options::default(), seed)
             .await?
             .summary,
     );
+    let faults = faults::Options {
+        clients: 100,
+        kills: 2,
+        seconds: 15,
+    };
+    tell(faults::run(setup, &faults, seed).await?.summary);
     Ok(())
 }

@@ -10,6 +10,7 @@ pub mod calendars;
 pub mod commit;
 pub mod connection;
 pub mod epoch;
+pub mod fold;
 pub mod holds;
 pub mod idempotency;
 pub mod ids;
@@ -18,6 +19,7 @@ pub mod log;
 pub mod migrate;
 pub mod models;
 pub mod patients;
+pub mod retention;
 pub mod rules;
 #[allow(missing_debug_implementations)] // generated
 #[rustfmt::skip]

@@ -2,12 +2,14 @@
 
 mod body;
 
-use schema::ids::{AppointmentId, CalendarId, TenantId};
+use schema::ids::{AppointmentId, CalendarId, ProviderId, TenantId, TreatmentId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::hold_frames::HoldAction;
 use super::kinds::Kind;
+use super::presence::{Doing, Place};
 use crate::actions::{Action, target};
 use crate::auth::access::AccessRule;
 use crate::problem::Problem;
@@ -37,6 +39,11 @@ pub enum Frame {
     Unsubscribe {
         calendar: CalendarId,
     },
+    SubscribeSlots(SubscribeSlots),
+    UnsubscribeSlots {
+        feed: Uuid,
+    },
+    Presence(Present),
     Availability {
         tenant: Option<TenantId>,
         query: AvailabilityQuery,
@@ -69,6 +76,23 @@ pub struct Subscribe {
     pub since: Option<Position>,
 }
 
+#[derive(Debug, Deserialize)]
+pub struct SubscribeSlots {
+    /// The subdomain; a public session is in one already.
+    pub practice: Option<String>,
+    pub treatment: TreatmentId,
+    pub dentist: Option<ProviderId>,
+    /// `2027-03`, in the practice's zone.
+    pub month: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Present {
+    pub calendar: CalendarId,
+    pub state: Doing,
+    pub span: Option<Place>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Range {
     pub from: String,
@@ -92,6 +116,11 @@ struct OnAppointment {
 #[derive(Deserialize)]
 struct Token {
     token: String,
+}
+
+#[derive(Deserialize)]
+struct OneFeed {
+    feed: Uuid,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +181,12 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
             let OneCalendar { calendar } = from(body)?;
             return Ok(Frame::Unsubscribe { calendar });
         }
+        Kind::SubscribeSlots => return Ok(Frame::SubscribeSlots(from(body)?)),
+        Kind::UnsubscribeSlots => {
+            let OneFeed { feed } = from(body)?;
+            return Ok(Frame::UnsubscribeSlots { feed });
+        }
+        Kind::Presence => return Ok(Frame::Presence(from(body)?)),
         Kind::Availability => {
             body.remove("tenant");
             return Ok(Frame::Availability {

@@ -46,6 +46,12 @@ kinds! {
     Subscribe "subscribe" member,
     /// Follows it no longer.
     Unsubscribe "unsubscribe" public,
+    /// Follows a practice's free slots.
+    SubscribeSlots "subscribeSlots" public,
+    /// Follows them no longer.
+    UnsubscribeSlots "unsubscribeSlots" public,
+    /// Says what somebody is doing on a calendar.
+    Presence "presence" member,
     /// Asks for free slots.
     Availability "availability" public,
     /// Books a visit.

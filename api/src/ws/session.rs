@@ -3,6 +3,8 @@
 mod connecting;
 mod following;
 mod hearing;
+mod present;
+mod slots;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -23,6 +25,7 @@ use super::hold_frames::Held;
 use super::outbox::{Next, Outbox};
 use super::replies::Plain;
 use super::sessions::Group;
+use super::slots::Joined;
 use super::speaker::Speaker;
 use super::subscribe::Followed;
 use crate::app::App;
@@ -63,6 +66,8 @@ pub(super) fn start(
             groups: Vec::new(),
             followed: HashMap::new(),
             asked: HashMap::new(),
+            slots: HashMap::new(),
+            slots_beginning: 0,
             commands: 0,
             held: Arc::default(),
             allowance: Allowance::new(frames, frames.saturating_mul(FRAMES_BURST), now),
@@ -124,6 +129,9 @@ pub(super) struct Session {
     followed: HashMap<CalendarId, Followed>,
     /// The newest subscribe of each calendar: an older one that is still under way is dropped.
     asked: HashMap<CalendarId, u64>,
+    /// Feeds of free slots, by name, and how many are about to begin.
+    slots: HashMap<Uuid, Joined>,
+    slots_beginning: usize,
     commands: usize,
     /// What it holds: it ends soon after the session, unless it is used elsewhere.
     held: Arc<Held>,
@@ -158,6 +166,7 @@ impl Actor for Session {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
+        self.leave_all();
         self.app.sessions.remove(self.number, &self.groups);
         // A server that stops sends its clients elsewhere, with their holds.
         if self.outbox.closing() != Some(Close::Draining) {

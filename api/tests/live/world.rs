@@ -4,6 +4,7 @@ use api::config::Config;
 use api::server::{self, RunningServer};
 use chrono::{DateTime, Days, NaiveTime, TimeZone, Utc};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use engine::clock::Clock;
 use reqwest::Method;
 use schema::ids::{PatientId, ProviderId, UserId};
 use schema::test_db::TestDb;
@@ -52,6 +53,15 @@ impl World {
 
     /// With a server that is set otherwise.
     pub async fn with(settings: impl FnOnce(Config) -> Config) -> Self {
+        Self::start(settings, Clock::system()).await
+    }
+
+    /// With a server that has another time.
+    pub async fn at_time(clock: Clock) -> Self {
+        Self::start(|config| config, clock).await
+    }
+
+    async fn start(settings: impl FnOnce(Config) -> Config, clock: Clock) -> Self {
         let db = TestDb::new().await;
         let practice = Practice::seed(&db, SIZE).await;
         let config = Config {
@@ -68,13 +78,17 @@ impl World {
             membership_cache_ms: 0,
             ..Config::default()
         };
-        let running = server::start(settings(config)).await.unwrap();
+        let running = server::start_at(settings(config), clock).await.unwrap();
         Self {
             db,
             practice,
             running,
             http: reqwest::Client::new(),
         }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.running.address)
     }
 
     /// The server's own state: for what no request can do.

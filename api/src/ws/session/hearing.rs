@@ -20,6 +20,7 @@ use crate::wire::appointment::AppointmentView;
 use crate::ws::close::Close;
 use crate::ws::frames::{self, Frame};
 use crate::ws::hold_frames;
+use crate::ws::outbox::Stream;
 use crate::ws::replies::{self, Reply};
 use crate::ws::speaker::Asking;
 
@@ -70,11 +71,19 @@ impl Session {
             Ok(Frame::Refresh { token }) => self.refresh(context, id, token),
             Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, rule, subscribe),
             Ok(Frame::Unsubscribe { calendar }) => {
+                self.leave(calendar);
                 self.asked.remove(&calendar);
                 self.followed.remove(&calendar);
-                self.outbox.forget(calendar);
+                self.outbox.forget(Stream::Calendar(calendar));
                 self.outbox.answer(ok(id, serde_json::json!({})));
             }
+            Ok(Frame::SubscribeSlots(subscribe)) => self.subscribe_slots(context, id, subscribe),
+            Ok(Frame::UnsubscribeSlots { feed }) => {
+                self.slots.remove(&feed);
+                self.outbox.forget(Stream::Slots(feed));
+                self.outbox.answer(ok(id, serde_json::json!({})));
+            }
+            Ok(Frame::Presence(presence)) => self.present(id, rule, presence),
             Ok(Frame::Availability { tenant, query }) => {
                 self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
