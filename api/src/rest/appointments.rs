@@ -38,7 +38,7 @@ pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// The version in `If-Match`; `*` is any.
-fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+pub(super) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
         return Ok(None);
     };
