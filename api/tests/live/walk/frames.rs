@@ -36,6 +36,13 @@ fn frame(kind: Kind, people: &People) -> Value {
         Kind::Cancel => json!({ "reason": "walk" }),
         Kind::SetStatus => json!({ "status": "confirmed" }),
         Kind::EditNotes => json!({ "notes": "walk" }),
+        Kind::SubscribeSlots => json!({
+            "practice": people.own.subdomain,
+            "treatment": practice.short,
+            "month": start().format("%Y-%m").to_string(),
+        }),
+        Kind::UnsubscribeSlots => json!({ "feed": calendar }),
+        Kind::Presence => json!({ "calendar": calendar, "state": "viewing" }),
         Kind::Hold => json!({
             "treatmentId": practice.short,
             "dentistId": practice.dentists[0].0,
