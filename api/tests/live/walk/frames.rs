@@ -5,7 +5,7 @@ use api::ws::kinds::Kind;
 use serde_json::{Value, json};
 
 use super::people::{Caller, People};
-use super::request::start;
+use super::request::{self, start};
 use super::stranger::MARK;
 use super::{Expected, expected};
 
@@ -43,6 +43,12 @@ fn frame(kind: Kind, people: &People) -> Value {
         }),
         Kind::UnsubscribeSlots => json!({ "feed": calendar }),
         Kind::Presence => json!({ "calendar": calendar, "state": "viewing" }),
+        Kind::Swap => request::swap(people),
+        Kind::Block => request::block(people),
+        Kind::EditBlock | Kind::Unblock => json!({ "blockId": calendar, "title": "walk" }),
+        Kind::SeriesPreview | Kind::SeriesBook => request::series(people),
+        Kind::SeriesEdit | Kind::SeriesCancel => json!({ "seriesId": calendar, "reason": "walk" }),
+        Kind::ReplanPreview | Kind::Replan => request::replan(people),
         Kind::Hold => json!({
             "treatmentId": practice.short,
             "dentistId": practice.dentists[0].0,

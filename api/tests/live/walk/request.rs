@@ -32,13 +32,53 @@ pub fn start() -> DateTime<Utc> {
 }
 
 /// What cannot be guessed from the document: query or body of a route.
-fn special(route: &Route) -> Option<Value> {
+fn special(route: &Route, people: &People) -> Option<Value> {
     Some(match (route.method, route.path) {
         ("get", "/calendars/{id}/events") => json!({ "after": 0 }),
         ("post", "/staff") => json!({ "email": "new@example.com", "role": "staff_billing" }),
         ("post", "/appointments/{id}/status") => json!({ "status": "confirmed" }),
         ("post", "/treatments") => json!({ "code": "D9999", "name": "Walk", "durationMin": 30 }),
+        ("post", "/appointments/swap") => swap(people),
+        ("post", "/blocks") => block(people),
+        ("post", "/series" | "/series/preview") => series(people),
+        ("post", "/replan" | "/replan/preview") => replan(people),
         _ => return None,
+    })
+}
+
+/// The stranger's visit against another.
+pub fn swap(people: &People) -> Value {
+    json!({ "appointmentIds": [people.stranger.appointment, Uuid::new_v4()] })
+}
+
+/// A meeting in the stranger's day.
+pub fn block(people: &People) -> Value {
+    json!({
+        "calendarId": people.stranger.practice.dentists[0].1,
+        "kind": "meeting",
+        "start": start(),
+        "end": start() + TimeDelta::hours(1),
+    })
+}
+
+/// The stranger's patient, again and again.
+pub fn series(people: &People) -> Value {
+    let practice = &people.stranger.practice;
+    json!({
+        "patientId": practice.patients[0].0,
+        "dentistId": practice.dentists[0].0,
+        "treatmentId": practice.short,
+        "start": start(),
+        "rrule": "FREQ=WEEKLY;COUNT=3",
+    })
+}
+
+/// The stranger's day, gone.
+pub fn replan(people: &People) -> Value {
+    json!({
+        "dentistId": people.stranger.practice.dentists[0].0,
+        "date": start().date_naive(),
+        "action": "cancel",
     })
 }
 
@@ -71,7 +111,7 @@ struct Filling<'a> {
 impl Filling<'_> {
     fn request(&self) -> Request {
         let operation = &DOCUMENT["paths"][self.route.path][self.route.method];
-        let special = special(self.route).and_then(|value| match value {
+        let special = special(self.route, self.people).and_then(|value| match value {
             Value::Object(map) => Some(map),
             _ => None,
         });
