@@ -23,5 +23,6 @@ mod series;
 mod slots;
 mod socket;
 mod waitlist;
+mod walk;
 mod watch;
 mod world;
