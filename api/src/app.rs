@@ -8,7 +8,7 @@ use schema::connection::{self, ConnectionPool, Role};
 use crate::auth::api_keys::ApiKeys;
 use crate::auth::password::Passwords;
 use crate::auth::principal::Accounts;
-use crate::auth::throttle::LoginThrottle;
+use crate::auth::throttle::Throttle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
 use crate::mail::{MailError, Mailer};
@@ -23,7 +23,7 @@ pub struct App {
     pub app_pool: ConnectionPool,
     pub tokens: Tokens,
     pub passwords: Passwords,
-    pub throttle: LoginThrottle,
+    pub throttle: Throttle,
     pub accounts: Accounts,
     pub api_keys: ApiKeys,
     pub mail: Mailer,
@@ -75,7 +75,7 @@ impl App {
             tokens: Tokens::new(&config)?,
             passwords: Passwords::new(&config)
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
-            throttle: LoginThrottle::new(&config),
+            throttle: Throttle::new(&config),
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
             api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
             mail: Mailer::new(&config)?,

@@ -95,10 +95,17 @@ settings! {
     argon2_parallel_checks: usize = 0, "DENTICLOUD_ARGON2_PARALLEL_CHECKS";
     /// Failed log-ins of one account from one address before it has to wait.
     login_attempts: u32 = 8, "DENTICLOUD_LOGIN_ATTEMPTS";
-    /// Seconds after which such an address has one more attempt.
+    /// Seconds that such an address waits first; each further failure doubles the wait.
     login_wait_seconds: u64 = 15, "DENTICLOUD_LOGIN_WAIT_SECONDS";
+    /// The longest such wait, in seconds.
+    login_wait_max_seconds: u64 = 900, "DENTICLOUD_LOGIN_WAIT_MAX_SECONDS";
     /// Log-ins of one address per minute, whatever the account.
     login_address_per_minute: u32 = 300, "DENTICLOUD_LOGIN_ADDRESS_PER_MINUTE";
+    /// Registrations of one address per hour.
+    register_address_per_hour: u32 = 100, "DENTICLOUD_REGISTER_ADDRESS_PER_HOUR";
+    /// E-mails per hour that anybody may have sent to one account (a forgotten password, a link to
+    /// confirm the address); twenty times as many from one network address.
+    letters_per_hour: u32 = 6, "DENTICLOUD_LETTERS_PER_HOUR";
 
     /// Where people reach this server, without a slash at the end: links in e-mails begin with it.
     public_url: String = "http://localhost:3000".to_owned(), "DENTICLOUD_PUBLIC_URL";

@@ -8,8 +8,9 @@ use utoipa::OpenApi;
 
 use crate::problem::Problem;
 use crate::rest::{
-    appointments, assignments, availability, calendars, clinics, exceptions, input, operations,
-    operatories, patients, providers, sessions, tenants, treatments,
+    api_keys, appointments, assignments, availability, calendars, clinics, exceptions, input,
+    operations, operatories, own_sessions, passwords, patients, providers, registration, sessions,
+    tenants, treatments,
 };
 use crate::{openapi, web_app, ws};
 
@@ -39,6 +40,16 @@ routes! {
     "/auth/refresh" { post sessions::refresh }
     "/auth/logout" { post sessions::logout }
     "/auth/me" { get sessions::me }
+    "/auth/register" { post registration::register }
+    "/auth/verify-email" { post registration::verify_email }
+    "/auth/resend-verification" { post registration::resend_verification }
+    "/auth/forgot-password" { post registration::forgot_password }
+    "/auth/reset-password" { post passwords::reset }
+    "/auth/change-password" { post passwords::change }
+    "/auth/sessions" { get own_sessions::list, delete own_sessions::end_all }
+    "/auth/sessions/{id}" { delete own_sessions::end }
+    "/api-keys" { get api_keys::list, post api_keys::create }
+    "/api-keys/{id}" { delete api_keys::revoke }
 
     "/workspaces" { get tenants::workspaces }
     "/tenant" { get tenants::tenant }

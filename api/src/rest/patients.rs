@@ -2,7 +2,7 @@
 //! it has an active relation.
 
 pub mod history;
-mod record;
+pub(crate) mod record;
 
 use actix_web::{HttpResponse, web};
 use diesel::prelude::*;

@@ -2,21 +2,19 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
-use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
-use diesel_async::RunQueryDsl;
 use garde::Validate;
-use schema::ids::UserId;
 use schema::tenancy::{self, Access};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::accounts;
 use crate::app::App;
 use crate::auth::principal::{self, Account, Principal, Workspace};
 use crate::auth::sessions::{self, Client, Started};
 use crate::problem::Problem;
 use crate::rest::input::Input;
+use crate::rest::registration::address;
 
 /// An account's name and secret.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -86,14 +84,6 @@ impl From<&Account> for User {
     }
 }
 
-#[derive(QueryableByName)]
-struct Login {
-    #[diesel(sql_type = diesel::sql_types::Uuid)]
-    id: UserId,
-    #[diesel(sql_type = Nullable<Text>)]
-    password_hash: Option<String>,
-}
-
 /// Sign in with an e-mail address and a password.
 #[utoipa::path(post, path = "/auth/login", tag = "auth", security(()),
     request_body = Credentials, responses((status = 200, body = Session)))]
@@ -102,16 +92,11 @@ pub async fn login(
     request: HttpRequest,
     Input(given): Input<Credentials>,
 ) -> Result<web::Json<Session>, Problem> {
-    let address = request.peer_addr().map(|peer| peer.ip());
-    app.throttle.attempt(&given.email, address)?;
+    let address = address(&request);
+    app.throttle.login(&given.email, address)?;
     let email = given.email.trim().to_owned();
     let found = tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {
-        let found: Option<Login> = diesel::sql_query("SELECT * FROM lookup_login($1)")
-            .bind::<Text, _>(email)
-            .get_result(connection)
-            .await
-            .optional()?;
-        Ok::<_, Problem>(found)
+        accounts::by_email(connection, &email).await
     })
     .await?;
     let (user, stored) = found.map(|login| (login.id, login.password_hash)).unzip();
@@ -120,14 +105,26 @@ pub async fn login(
         .verify(given.password, stored.flatten())
         .await?;
     let Some(user) = user.filter(|_| matches) else {
-        return Err(Problem::unauthorised("E-mail or password are not right."));
+        return Err(refused());
     };
     app.throttle.succeeded(&given.email, address);
+    let account = principal::account(&app, user).await?;
+    if account.is_some_and(|account| !account.verified && account.workspaces.is_empty()) {
+        return Err(refused());
+    }
     session(
         &app,
         sessions::start(&app, user, &Client::of(&request)).await?,
     )
     .await
+}
+
+/// One text for all reasons, also for somebody who has registered and not followed the link yet: an
+/// answer of its own would tell strangers which addresses have accounts (decision 0026).
+fn refused() -> Problem {
+    Problem::unauthorised(
+        "E-mail or password are not right, or the address has not been confirmed yet.",
+    )
 }
 
 /// Exchange a refresh token for new tokens. Each counts once: a second use ends the session.

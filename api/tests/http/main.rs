@@ -3,6 +3,8 @@
 // What helps tests fails as loudly as they do.
 #![allow(clippy::unwrap_used, missing_debug_implementations)]
 
+mod accounts;
+mod api_keys;
 mod auth;
 mod catalogue;
 mod demo;

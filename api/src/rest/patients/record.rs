@@ -146,15 +146,15 @@ const EMAIL_BYTES_MAX: usize = 254;
 /// Nobody lives longer.
 const AGE_YEARS_MAX: i32 = 130;
 
-fn tidy(name: &str) -> String {
+pub(crate) fn tidy(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn lower_email(email: &str) -> String {
+pub(crate) fn lower_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-fn e164(given: &str) -> Result<String, Problem> {
+pub(crate) fn e164(given: &str) -> Result<String, Problem> {
     normal_phone(given).map_err(|message| Problem::invalid("phone", message))
 }
 
@@ -172,7 +172,7 @@ fn normal_phone(given: &str) -> Result<String, &'static str> {
     if right { Ok(phone) } else { Err(WRONG) }
 }
 
-fn check_name(name: &str, (): &()) -> garde::Result {
+pub(crate) fn check_name(name: &str, (): &()) -> garde::Result {
     let letters = tidy(name).chars().count();
     if letters == 0 {
         return Err(garde::Error::new("is empty"));
@@ -183,7 +183,7 @@ fn check_name(name: &str, (): &()) -> garde::Result {
     Ok(())
 }
 
-fn check_email(email: &str, (): &()) -> garde::Result {
+pub(crate) fn check_email(email: &str, (): &()) -> garde::Result {
     let email = email.trim();
     if email.len() > EMAIL_BYTES_MAX {
         return Err(garde::Error::new("is too long"));
@@ -191,11 +191,11 @@ fn check_email(email: &str, (): &()) -> garde::Result {
     garde::rules::email::apply(&email, ())
 }
 
-fn check_phone(phone: &str, (): &()) -> garde::Result {
+pub(crate) fn check_phone(phone: &str, (): &()) -> garde::Result {
     normal_phone(phone).map(drop).map_err(garde::Error::new)
 }
 
-fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
+pub(crate) fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
     // Tomorrow in UTC may be today somewhere.
     let tomorrow = Utc::now().date_naive() + chrono::Days::new(1);
     if *date > tomorrow
