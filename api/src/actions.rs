@@ -1,13 +1,16 @@
 //! From what a client sends to a command of the engine: the one path for REST and WebSocket. Checks
 //! what the asker may do; what may be booked is the engine's to say.
 
-use engine::command::{Book, Command, PatientRef, Reply, Request, Reschedule, Resize, Target};
+use engine::command::{
+    Book, Cancel, Command, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
+};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
 use schema::ids::AppointmentId;
 use schema::models::appointment::Status;
 
 use crate::app::App;
+use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
@@ -47,21 +50,31 @@ pub async fn run(
     action: Action,
 ) -> Result<Reply, Problem> {
     member.require_change(Permission::CanManageAppointments)?;
-    if let Some(key) = &key
-        && !(1..=KEY_BYTES_MAX).contains(&key.len())
-    {
-        return Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"));
-    }
+    check_key(key.as_deref())?;
     let command = command(app, member, action).await?;
     let request = Request {
         tenant: member.tenant(),
         asker: Asker::Staff,
         principal: member.actor(),
         user: member.user(),
+        origin: Who::from(member).origin(),
         key,
         command,
     };
     Ok(app.engine.execute(request).await?)
+}
+
+/// Whether a client's key can be one.
+///
+/// # Errors
+/// 422 for one that is empty or too long.
+pub fn check_key(key: Option<&str>) -> Result<(), Problem> {
+    match key {
+        Some(key) if !(1..=KEY_BYTES_MAX).contains(&key.len()) => {
+            Err(Problem::invalid("Idempotency-Key", "1 to 255 characters"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn command(app: &App, member: &Member, action: Action) -> Result<Command, Problem> {
@@ -98,20 +111,23 @@ async fn command(app: &App, member: &Member, action: Action) -> Result<Command, 
             duration: body.duration,
             overrides: allowed(member, &body.overrides)?,
         }),
-        Action::Cancel(appointment, body) => Command::Cancel {
+        Action::Cancel(appointment, body) => Command::Cancel(Cancel {
             appointment,
             reason: body.reason,
-        },
+            code: body.reason_code,
+        }),
         Action::SetStatus(appointment, body) if body.status == Status::Cancelled => {
-            Command::Cancel {
+            Command::Cancel(Cancel {
                 appointment,
                 reason: String::new(),
-            }
+                code: None,
+            })
         }
-        Action::SetStatus(appointment, body) => Command::SetStatus {
+        Action::SetStatus(appointment, body) => Command::SetStatus(SetStatus {
             appointment,
             status: body.status,
-        },
+            overrides: allowed(member, &body.overrides)?,
+        }),
         Action::EditNotes(appointment, body) => Command::EditNotes {
             appointment,
             notes: body.notes.filter(|notes| !notes.trim().is_empty()),

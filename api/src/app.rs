@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use engine::Engine;
 use schema::connection::{self, ConnectionPool, Role};
+use schema::ids::{TenantId, UserId};
+use uuid::Uuid;
 
 use crate::auth::api_keys::ApiKeys;
+use crate::auth::oidc::Oidc;
 use crate::auth::password::Passwords;
 use crate::auth::principal::Accounts;
 use crate::auth::throttle::Throttle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
+use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
 use crate::ws::hub::Hubs;
-use crate::ws::sessions::Sessions;
+use crate::ws::sessions::{Group, Sessions};
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -27,11 +31,14 @@ pub struct App {
     pub accounts: Accounts,
     pub api_keys: ApiKeys,
     pub mail: Mailer,
+    /// Other services to sign in with.
+    pub oidc: Oidc,
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
     pub hubs: Hubs,
     pub sessions: Sessions,
+    pub connections: Connections,
 }
 
 /// Why the server cannot start.
@@ -45,6 +52,8 @@ pub enum StartError {
     Engine(#[from] engine::StartError),
     #[error(transparent)]
     Mail(#[from] MailError),
+    #[error("sign-in services: {0}")]
+    Oidc(String),
     #[error("the Argon2 cost is not possible: {0}")]
     Argon2(String),
     #[error("cannot listen on {address}: {source}")]
@@ -63,6 +72,26 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
+    /// To be called after this process has changed what an account may do, or ended a session of
+    /// it: remembered rights are forgotten and open sockets look again.
+    pub fn rights_changed(&self, user: UserId) {
+        self.accounts.forget(user);
+        self.sessions.rights_changed(Group::User(user));
+    }
+
+    /// To be called after this process has revoked an API key.
+    pub fn key_changed(&self, key: Uuid) {
+        self.api_keys.forget(key);
+        self.sessions.rights_changed(Group::Key(key));
+    }
+
+    /// To be called after this process has suspended a practice or let it work again.
+    pub fn practice_changed(&self, tenant: TenantId) {
+        self.accounts.forget_all();
+        self.api_keys.forget_all();
+        self.sessions.rights_changed(Group::Visitors(tenant));
+    }
+
     /// From its configuration; connects to nothing yet.
     ///
     /// # Errors
@@ -79,10 +108,12 @@ impl App {
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
             api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
             mail: Mailer::new(&config)?,
+            oidc: Oidc::new(&config)?,
             engine,
             patients: PatientCards::default(),
             hubs: Hubs::default(),
             sessions: Sessions::default(),
+            connections: Connections::default(),
             config,
         })
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::auth::oidc::OidcProviders;
 use settings::{Setting, settings};
 
 /// The file with a deployment's settings, optional.
@@ -35,6 +36,12 @@ impl Setting for LogFormat {
             }
             .to_owned(),
         )
+    }
+}
+
+impl Setting for OidcProviders {
+    fn toml(&self) -> Option<String> {
+        None
     }
 }
 
@@ -106,6 +113,44 @@ settings! {
     /// E-mails per hour that anybody may have sent to one account (a forgotten password, a link to
     /// confirm the address); twenty times as many from one network address.
     letters_per_hour: u32 = 6, "DENTICLOUD_LETTERS_PER_HOUR";
+
+    /// A WebSocket that has not connected after this long is closed, in milliseconds.
+    ws_connect_ms: u64 = 5_000, "DENTICLOUD_WS_CONNECT_MS";
+    /// Between two pings of a WebSocket, in milliseconds.
+    ws_ping_ms: u64 = 25_000, "DENTICLOUD_WS_PING_MS";
+    /// Nothing heard for this long after a ping closes a WebSocket, in milliseconds.
+    ws_pong_ms: u64 = 8_000, "DENTICLOUD_WS_PONG_MS";
+    /// A token may have ended this long before its WebSocket does, in milliseconds.
+    ws_token_grace_ms: u64 = 25_000, "DENTICLOUD_WS_TOKEN_GRACE_MS";
+    /// How often a WebSocket is told its positions without asking, in milliseconds.
+    ws_mark_ms: u64 = 10_000, "DENTICLOUD_WS_MARK_MS";
+    /// A reader that has not caught up after this long is closed, in milliseconds.
+    ws_drain_ms: u64 = 10_000, "DENTICLOUD_WS_DRAIN_MS";
+    /// What a closing WebSocket has not sent after this long is dropped with it, in milliseconds.
+    ws_close_ms: u64 = 2_000, "DENTICLOUD_WS_CLOSE_MS";
+    /// Text that waits for one WebSocket's reader, in bytes; more is made up for later.
+    ws_outbox_bytes: usize = 262_144, "DENTICLOUD_WS_OUTBOX_BYTES";
+    /// Open WebSockets of this process; more are told to come back later.
+    ws_sessions: usize = 50_000, "DENTICLOUD_WS_SESSIONS";
+    /// Open WebSockets of one account.
+    ws_sessions_per_user: usize = 100, "DENTICLOUD_WS_SESSIONS_PER_USER";
+    /// Open WebSockets without a token from one address.
+    ws_sessions_per_address: usize = 500, "DENTICLOUD_WS_SESSIONS_PER_ADDRESS";
+    /// Calendars that one WebSocket follows.
+    ws_subscriptions: usize = 200, "DENTICLOUD_WS_SUBSCRIPTIONS";
+    /// Frames a second that one WebSocket may send for long; ten times as many at once.
+    ws_frames_per_second: u32 = 50, "DENTICLOUD_WS_FRAMES_PER_SECOND";
+    /// Commands of one WebSocket that run at the same time.
+    ws_commands: usize = 64, "DENTICLOUD_WS_COMMANDS";
+    /// How often changed rights are looked for that another process has made, in milliseconds.
+    rights_poll_ms: u64 = 500, "DENTICLOUD_RIGHTS_POLL_MS";
+    /// A connection that takes nothing of what it is sent for this long is given up, in milliseconds
+    /// (Linux: TCP_USER_TIMEOUT).
+    tcp_stuck_ms: u32 = 20_000, "DENTICLOUD_TCP_STUCK_MS";
+    /// Other services that people sign in with: a table `[oidc.NAME]` each in the file, or all as a
+    /// JSON object in the variable. `issuer`, `client_id`, `client_secret`; for the rest see
+    /// `api/src/auth/oidc/provider.rs`. They send browsers back to `/auth/oidc/NAME/callback`.
+    oidc: OidcProviders = OidcProviders::default(), "DENTICLOUD_OIDC";
 
     /// Where people reach this server, without a slash at the end: links in e-mails begin with it.
     public_url: String = "http://localhost:3000".to_owned(), "DENTICLOUD_PUBLIC_URL";
@@ -241,6 +286,37 @@ mod tests {
             Config::read(None, move |name| (name == "PORT").then(|| value.clone())).is_err()
         };
         assert!(wrong("many") && wrong("70000"));
+    }
+
+    #[test]
+    fn sign_in_services_come_from_a_table_or_from_json() {
+        let file = tempfile(
+            "[oidc.google]\nissuer = \"https://accounts.google.com\"\nclient_id = \"us\"\n\
+             client_secret = \"hidden\"\n",
+        );
+        let from_file = Config::read(Some(&file), |_| None).unwrap();
+        std::fs::remove_file(file).unwrap();
+        let json = r#"{"google":{"issuer":"https://accounts.google.com","client_id":"us",
+            "client_secret":"hidden"}}"#;
+        let from = |json: &str| {
+            let json = json.to_owned();
+            Config::read(None, move |name| {
+                (name == "DENTICLOUD_OIDC").then(|| json.clone())
+            })
+        };
+        let from_json = from(json).unwrap();
+        for config in [from_file, from_json] {
+            assert_eq!(config.oidc.0["google"].client_id, "us");
+            assert!(!format!("{config:?}").contains("hidden"));
+        }
+        for wrong in [
+            "{",
+            "[]",
+            r#"{"google":{}}"#,
+            r#"{"a/b":{"issuer":"x","client_id":"y"}}"#,
+        ] {
+            assert!(from(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 pub mod accounts;
 pub mod actions;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod demo;
 pub mod logging;
 pub mod mail;

@@ -45,6 +45,9 @@ pub struct Document {
     /// The time that stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+    /// Of a command about several visits: each that cannot be where it should.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// Slots that could be booked instead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
@@ -74,6 +77,22 @@ pub struct Conflict {
     pub end: DateTime<Utc>,
 }
 
+/// One visit that a command about several could not place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    /// Of a visit that is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appointment_id: Option<Uuid>,
+    /// When it is, or should have been.
+    pub start: DateTime<Utc>,
+    #[schema(example = "slot_taken")]
+    pub code: String,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
+}
+
 impl std::ops::Deref for Problem {
     type Target = Document;
 
@@ -94,6 +113,7 @@ impl Problem {
             request_id: String::new(),
             errors: Vec::new(),
             conflict: None,
+            refused: Vec::new(),
             alternatives: Vec::new(),
             retry_after: None,
             cause: None,
@@ -229,6 +249,13 @@ impl Problem {
     #[must_use]
     pub fn with_conflict(mut self, conflict: Conflict) -> Self {
         self.0.conflict = Some(conflict);
+        self
+    }
+
+    /// With what refuses a command about several visits.
+    #[must_use]
+    pub fn with_refused(mut self, refused: &[engine::scheduling::rejection::Refused]) -> Self {
+        self.0.refused = refused.iter().map(Refused::new).collect();
         self
     }
 

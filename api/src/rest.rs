@@ -9,6 +9,8 @@ pub mod clinics;
 pub mod exceptions;
 pub mod input;
 pub mod language;
+pub mod me;
+pub mod oidc;
 pub mod operations;
 pub mod operatories;
 pub mod own_sessions;

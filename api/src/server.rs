@@ -16,6 +16,7 @@ use tracing_actix_web::TracingLogger;
 use crate::app::{App, StartError};
 use crate::config::Config;
 use crate::request::Spans;
+use crate::ws::rights;
 use crate::{metrics, request, routes};
 
 /// How often the metrics' queues are emptied.
@@ -33,6 +34,7 @@ pub struct RunningServer {
     handle: ServerHandle,
     task: JoinHandle<io::Result<()>>,
     tidying: JoinHandle<()>,
+    rights: JoinHandle<()>,
     mailing: JoinHandle<()>,
 }
 
@@ -50,6 +52,10 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     };
     let engine = Engine::start(config.database_url()?, settings, Clock::system()).await?;
     let app = web::Data::new(App::new(config, engine)?);
+    // Before the first session looks at its rights, so that no change falls in between.
+    let rights_from = rights::now(&app)
+        .await
+        .map_err(|error| StartError::Pool(error.to_string()))?;
     let shared = app.clone();
     let config = &app.config;
     let mut server = HttpServer::new(move || {
@@ -63,6 +69,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     .tcp_nodelay(true)
     .backlog(BACKLOG)
     .max_connections(config.connections_per_worker)
+    .on_connect(app.connections.opened(config.tcp_stuck_ms))
     .shutdown_timeout(config.shutdown_seconds);
     if config.workers > 0 {
         server = server.workers(config.workers);
@@ -84,6 +91,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let handle = server.handle();
     let posting = app.clone();
     Ok(RunningServer {
+        rights: rt::spawn(rights::watch(app.clone(), rights_from)),
         address,
         app,
         handle,
@@ -118,5 +126,6 @@ impl RunningServer {
         // Ends by itself after the message that is being sent; a panic has been logged.
         let _ = self.mailing.await;
         self.tidying.abort();
+        self.rights.abort();
     }
 }

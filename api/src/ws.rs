@@ -1,11 +1,14 @@
 //! The WebSocket, protocol `denticloud.v1`: one session per connection, following calendars and
 //! giving commands.
 
+pub mod allowance;
 pub mod close;
 pub mod frames;
 pub mod hub;
+pub mod kinds;
 pub mod outbox;
 mod replies;
+pub mod rights;
 pub mod session;
 pub mod sessions;
 pub mod speaker;
@@ -22,7 +25,7 @@ pub const PROTOCOL: &str = "denticloud.v1";
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// Opens a session.
-#[utoipa::path(get, path = "/ws", tag = "live", security(()),
+#[utoipa::path(get, path = "/ws", tag = "live",
     responses((status = 101, description = "A WebSocket of protocol denticloud.v1")))]
 pub async fn open(
     app: web::Data<App>,

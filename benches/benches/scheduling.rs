@@ -63,6 +63,7 @@ fn decisions(criterion: &mut Criterion) {
             change,
             books: [free].into_iter().collect(),
             states: Default::default(),
+            keeps: Default::default(),
             frees: Default::default(),
         };
         bencher.iter(|| {

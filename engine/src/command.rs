@@ -1,18 +1,26 @@
 //! Everything that can be asked of the engine, as values. REST, WebSocket and the command line all
 //! build these.
 
+pub mod block;
+pub mod replan;
+pub mod series;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use schema::audit_log::Origin;
 use schema::ids::{
     AppointmentId, CalendarId, ClaimId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId,
     UserId,
 };
-use schema::models::appointment::{Appointment, Status};
+use schema::models::appointment::{Appointment, CancelCode, Status};
 use schema::span::{Minute, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::scheduling::placement::Asker;
-use crate::scheduling::rejection::Override;
+use crate::scheduling::rejection::{Override, Rejection};
+use block::{BlockState, EditBlock, NewBlock, Unblock};
+use replan::{Replan, Replanned, Swap};
+use series::{CancelSeries, EditSeries, NewSeries, SeriesEdited, SeriesState};
 
 /// A command and who asks for it. The asker's rights have been checked.
 #[derive(Clone, Debug)]
@@ -22,6 +30,8 @@ pub struct Request {
     /// For the audit log and as the scope of `key`: `user:<id>`, `import`, …
     pub principal: String,
     pub user: Option<UserId>,
+    /// In which role and from where, for the audit log.
+    pub origin: Origin,
     /// Repeating a command with its key has no effect but the first answer.
     pub key: Option<String>,
     pub command: Command,
@@ -34,17 +44,23 @@ pub enum Command {
     Book(Book),
     Reschedule(Reschedule),
     Resize(Resize),
-    Cancel {
-        appointment: Target,
-        reason: String,
-    },
-    SetStatus {
-        appointment: Target,
-        status: Status,
-    },
+    Cancel(Cancel),
+    SetStatus(SetStatus),
     EditNotes {
         appointment: Target,
         notes: Option<String>,
+    },
+    Swap(Swap),
+    Replan(Replan),
+    BookSeries(NewSeries),
+    EditSeries(EditSeries),
+    CancelSeries(CancelSeries),
+    Block(NewBlock),
+    EditBlock(EditBlock),
+    Unblock(Unblock),
+    /// A visit in the chair goes on past its end: its time grows, up to what is taken next.
+    Extend {
+        appointment: Target,
     },
     Import(Import),
 }
@@ -57,9 +73,18 @@ impl Command {
             Self::Book(_) => "book",
             Self::Reschedule(_) => "reschedule",
             Self::Resize(_) => "resize",
-            Self::Cancel { .. } => "cancel",
-            Self::SetStatus { .. } => "set_status",
+            Self::Cancel(_) => "cancel",
+            Self::SetStatus(_) => "set_status",
             Self::EditNotes { .. } => "edit_notes",
+            Self::Swap(_) => "swap",
+            Self::Replan(_) => "replan",
+            Self::BookSeries(_) => "book_series",
+            Self::EditSeries(_) => "edit_series",
+            Self::CancelSeries(_) => "cancel_series",
+            Self::Block(_) => "block",
+            Self::EditBlock(_) => "edit_block",
+            Self::Unblock(_) => "unblock",
+            Self::Extend { .. } => "extend",
             Self::Import(_) => "import",
         }
     }
@@ -93,6 +118,72 @@ pub struct Book {
 pub struct Target {
     pub id: AppointmentId,
     pub version: Option<i64>,
+}
+
+impl Target {
+    /// Whether the appointment is still as the asker has seen it.
+    pub(crate) fn check(&self, found: &Appointment) -> Result<(), Rejection> {
+        match self.version {
+            Some(seen) if seen != found.version => Err(Rejection::Stale { seen }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Gives a visit's time back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cancel {
+    pub appointment: Target,
+    /// In words; empty for none.
+    pub reason: String,
+    pub code: Option<CancelCode>,
+}
+
+/// Where a visit stands now. Undoing a cancellation or a no-show books the time again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SetStatus {
+    pub appointment: Target,
+    pub status: Status,
+    /// Of the rules that the booking anew is judged by.
+    pub overrides: BTreeSet<Override>,
+}
+
+/// How something repeats.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Repeats {
+    /// RFC 5545, in the practice's zone; without, the start and `rdates` are all there is.
+    pub rrule: Option<String>,
+    pub rdates: Vec<Minute>,
+    pub exdates: Vec<Minute>,
+}
+
+/// Which occurrences a change is about, seen from the named one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    This,
+    Following,
+    All,
+}
+
+/// How an occurrence is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// The appointment, or a block's claim.
+    Id(uuid::Uuid),
+    /// When the rule lets it start, or when it starts.
+    Start(Minute),
+}
+
+impl Which {
+    /// Whether it names the occurrence with these.
+    pub(crate) fn names(self, id: uuid::Uuid, by_rule: Minute, start: Minute) -> bool {
+        match self {
+            Self::Id(wanted) => wanted == id,
+            Self::Start(wanted) => wanted == by_rule || wanted == start,
+        }
+    }
 }
 
 /// Another time, provider or operatory; what is not named stays, but for an operatory that the
@@ -139,6 +230,19 @@ pub struct BusyTime {
 #[serde(tag = "done", rename_all = "snake_case")]
 pub enum Done {
     Appointment(Box<Appointment>),
+    Appointments {
+        appointments: Vec<Appointment>,
+    },
+    Replanned {
+        visits: Vec<Replanned>,
+    },
+    Series(Box<SeriesState>),
+    SeriesEdited(Box<SeriesEdited>),
+    Block(Box<BlockState>),
+    /// Ids of the claims that are gone.
+    Unblocked {
+        removed: Vec<ClaimId>,
+    },
     Imported {
         added: usize,
         removed: usize,

@@ -61,7 +61,7 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
     let mut tries = 0;
     while tries < TRIES {
         let plan = plan(parts, request, key, &avoid).await?;
-        if plan.change.ops.is_empty() {
+        if plan.is_empty() {
             return Ok(nothing_to_do(&plan));
         }
         let reserved = match reserve(parts, &plan, deadline).await? {
@@ -71,7 +71,16 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 if plan.chosen.contains(&calendar) && avoid.insert(calendar) {
                     continue;
                 }
+                // What was decided time by time is decided again with this one known.
+                tries += 1;
+                if plan.again && tries < TRIES {
+                    continue;
+                }
                 return Err(taken(&plan, calendar, &claim).into());
+            }
+            Reservation::Moved => {
+                tries += 1;
+                continue;
             }
             Reservation::Gone(calendar) => {
                 tries += 1;
@@ -162,7 +171,7 @@ fn nothing_to_do(plan: &Plan) -> Reply {
 
 /// What to tell of a claim in the way. Where and when, never whose.
 fn taken(plan: &Plan, calendar: CalendarId, claim: &Claim) -> Rejection {
-    if plan.patient == Some(calendar) {
+    if plan.patients.contains(&calendar) {
         return Rejection::PatientBusy;
     }
     Rejection::SlotTaken(Conflict {
@@ -204,6 +213,8 @@ enum Reservation {
     Granted(Reserved),
     Taken(CalendarId, Arc<Claim>),
     Gone(CalendarId),
+    /// The plan told of a state that is no more.
+    Moved,
 }
 
 /// Asks the calendars one after the other, in ascending order: so two commands never hold what the
@@ -239,6 +250,9 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
         };
         match answer {
             Answer::Granted { version } => {
+                if plan.seen.get(id).is_some_and(|seen| *seen != version) {
+                    return Ok(Reservation::Moved);
+                }
                 if let Some((_, decided)) = reserved.cells.last_mut() {
                     *decided = version;
                 }

@@ -7,25 +7,27 @@ use std::time::Duration;
 
 use actix::Arbiter;
 use diesel_async::AsyncPgConnection;
-use schema::calendars;
 use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
-use schema::ids::{CalendarId, TenantId};
+use schema::ids::{CalendarId, ClinicId, TenantId};
 use schema::tenancy::unavailable;
+use schema::{appointments, calendars};
 use schema::{epoch, log};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::command::{Reply, Request};
+use crate::command::{Command, Done, Reply, Request, Target};
 use crate::commit_queue::CommitQueue;
 use crate::coordinator::{self, KeyLocks};
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
+use crate::plan;
 use crate::poller::Poller;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
 use crate::scheduling::availability::{self, Search, Slot};
+use crate::scheduling::placement::Asker;
 use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
@@ -80,8 +82,10 @@ impl std::fmt::Debug for Engine {
 #[error("the engine cannot start: {0}")]
 pub struct StartError(String);
 
-/// Calendars loaded with one statement while warming up.
+/// Calendars, and tenants' rules, loaded with one statement while warming up.
 const WARM_CHUNK: i64 = 200;
+/// Visits that go on past their end, looked at in one round.
+const OVERRUNS_MAX: i64 = 500;
 /// How long stopping waits for a writer that cannot reach the database.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 /// Between two looks at whether the commands in flight are done.
@@ -179,6 +183,8 @@ impl Engine {
         }));
         let warming = engine.clone();
         engine.0.arbiters[0].spawn(async move { warming.warm_up().await });
+        let (extending, ending) = (engine.clone(), engine.0.stopping.subscribe());
+        engine.0.arbiters[0].spawn(async move { extending.extend_in_time(ending).await });
         Ok(engine)
     }
 
@@ -207,10 +213,22 @@ impl Engine {
                 calendars::bookable_after(&mut connection, after, WARM_CHUNK).await?
             };
             let Some(last) = ids.last().copied() else {
-                return Ok(());
+                return self.load_rules().await;
             };
             self.0.parts.directory.ensure(&ids).await?;
             after = Some(last);
+        }
+    }
+
+    /// Rules too: thirteen statements for many practices now, instead of for each at its first
+    /// request.
+    async fn load_rules(&self) -> Result<(), Failure> {
+        let mut after = None;
+        loop {
+            after = self.0.parts.rules.preload(after, WARM_CHUNK).await?;
+            if after.is_none() {
+                return Ok(());
+            }
         }
     }
 
@@ -273,6 +291,60 @@ impl Engine {
         outcome
     }
 
+    /// What a command about several visits would answer if it were given now. Nothing is changed,
+    /// and nothing kept for it.
+    ///
+    /// # Errors
+    /// What refuses the command as a whole; when the database is away.
+    pub async fn preview(&self, request: &Request) -> Result<Done, Refusal> {
+        plan::preview(&self.0.parts, request).await
+    }
+
+    /// Lets the visits that are in the chair past their end go on, each up to what is taken next;
+    /// answers how many grew. Any number of nodes may do this at once.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn extend_overruns(&self) -> Result<usize, Failure> {
+        let parts = &self.0.parts;
+        let overrunning = {
+            let mut connection = parts.connection().await?;
+            let now = parts.clock.minute();
+            appointments::overrunning(&mut connection, now, OVERRUNS_MAX).await?
+        };
+        let mut grown = 0;
+        for (tenant, id) in overrunning {
+            let request = Request {
+                tenant,
+                asker: Asker::Staff,
+                principal: "engine".to_owned(),
+                user: None,
+                origin: Default::default(),
+                key: None,
+                command: Command::Extend {
+                    appointment: Target { id, version: None },
+                },
+            };
+            // Refused: somebody took the time at this moment, or ended the visit.
+            if let Ok(reply) = self.execute(request).await {
+                grown += usize::from(!reply.positions.is_empty());
+            }
+        }
+        Ok(grown)
+    }
+
+    async fn extend_in_time(self, mut stopping: watch::Receiver<bool>) {
+        let every = self.0.parts.settings.overrun_every;
+        while tokio::time::timeout(every, stopping.changed())
+            .await
+            .is_err()
+        {
+            if let Err(error) = self.extend_overruns().await {
+                tracing::warn!(%error, "cannot look for visits that go on");
+            }
+        }
+    }
+
     /// The calendar, loading it if need be.
     ///
     /// # Errors
@@ -318,9 +390,15 @@ impl Engine {
         Ok(book.ok_or(Rejection::NotFound(Missing::Tenant))?)
     }
 
-    /// Hours, treatments or policies of a tenant have just been changed by this process.
+    /// Hours, treatments or policies of a tenant have just been changed by this process: what it is
+    /// asked next it answers by the new ones.
     pub fn rules_changed(&self, tenant: TenantId) {
         self.0.parts.rules.forget(tenant);
+    }
+
+    /// As [`Self::rules_changed`], of a clinic: for every tenant that works there.
+    pub fn clinic_rules_changed(&self, clinic: ClinicId) {
+        self.0.parts.rules.forget_clinic(clinic);
     }
 
     /// Free starts by the rules of `book`.

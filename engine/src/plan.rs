@@ -1,7 +1,13 @@
 //! From a command to what it would change: the claims it asks for, and the rows and events it would
 //! commit. Reads rules and published timelines; changes nothing.
 
+mod appointment;
+mod block;
 mod import;
+mod overrun;
+mod replan;
+mod series;
+mod swap;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,23 +15,26 @@ use std::sync::Arc;
 
 use schema::appointments;
 use schema::commit::{Change, Key};
-use schema::ids::{AppointmentId, CalendarId, TxId};
-use schema::models::appointment::{Appointment, Status};
+use schema::ids::{CalendarId, TxId};
+use schema::models::appointment::Appointment;
 use schema::models::claim::Claim;
 use schema::models::pattern::Role;
 use schema::span::Span;
+use uuid::Uuid;
 
-use crate::command::{Book, Command, Done, Request, Reschedule, Resize, Target};
+use crate::command::{Command, Done, Request, Target};
 use crate::directory::{Cell, Directory};
 use crate::engine::Parts;
 use crate::failure::{Failure, Refusal};
 use crate::scheduling::pattern;
-use crate::scheduling::placement::{self, Placement, Wish};
+use crate::scheduling::placement;
+use crate::scheduling::placement::{Placement, Wish};
 use crate::scheduling::rejection::{Missing, Override, Rejection};
+use crate::scheduling::relocation::Terms;
 use crate::scheduling::reservation::Ask;
 use crate::scheduling::rulebook::RuleBook;
-use crate::scheduling::status;
-use visit::VisitChange;
+use crate::scheduling::timeline::Timeline;
+use visit::{Held, VisitChange};
 
 /// A command decided by the rules, not yet by the calendars.
 pub(crate) struct Plan {
@@ -35,9 +44,43 @@ pub(crate) struct Plan {
     pub cells: BTreeMap<CalendarId, Arc<Cell>>,
     /// Calendars that the engine chose and could choose otherwise.
     pub chosen: BTreeSet<CalendarId>,
-    /// The patient's calendar: taken time there is told as `patient_busy`.
-    pub patient: Option<CalendarId>,
+    /// Patients' calendars: taken time there is told as `patient_busy`.
+    pub patients: BTreeSet<CalendarId>,
+    /// Whether it was decided time by time: what has been taken since is planned around, or told
+    /// with all else that is in the way.
+    pub again: bool,
+    /// Versions that the answer tells the state of: at others it is planned again.
+    pub seen: BTreeMap<CalendarId, i64>,
     pub done: Done,
+}
+
+impl Plan {
+    fn new(
+        change: Change,
+        asks: BTreeMap<CalendarId, Ask>,
+        cells: BTreeMap<CalendarId, Arc<Cell>>,
+        done: Done,
+    ) -> Self {
+        Self {
+            change,
+            asks,
+            cells,
+            chosen: BTreeSet::new(),
+            patients: BTreeSet::new(),
+            again: false,
+            seen: BTreeMap::new(),
+            done,
+        }
+    }
+
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        let change = &self.change;
+        change.ops.is_empty()
+            && change.appointments.is_empty()
+            && change.blocks_put.is_empty()
+            && change.blocks_del.is_empty()
+    }
 }
 
 /// Plans a command.
@@ -57,22 +100,36 @@ pub(crate) async fn plan(
         Command::Book(book) => planner.book(book).await,
         Command::Reschedule(to) => planner.reschedule(to).await,
         Command::Resize(to) => planner.resize(to).await,
-        Command::Cancel {
-            appointment,
-            reason,
-        } => {
-            planner
-                .set_status(*appointment, Status::Cancelled, Some(reason.clone()))
-                .await
-        }
-        Command::SetStatus {
-            appointment,
-            status,
-        } => planner.set_status(*appointment, *status, None).await,
+        Command::Cancel(cancel) => planner.cancel(cancel).await,
+        Command::SetStatus(to) => planner.set_status(to).await,
         Command::EditNotes { appointment, notes } => {
             planner.edit_notes(*appointment, notes.clone()).await
         }
+        Command::Swap(wanted) => swap::plan(&planner, wanted).await,
+        Command::Replan(wanted) => replan::plan(&planner, wanted).await,
+        Command::BookSeries(wanted) => series::book(&planner, wanted).await,
+        Command::EditSeries(wanted) => series::edit(&planner, wanted).await,
+        Command::CancelSeries(wanted) => series::cancel(&planner, wanted).await,
+        Command::Block(wanted) => block::add(&planner, wanted).await,
+        Command::EditBlock(wanted) => block::edit(&planner, wanted).await,
+        Command::Unblock(wanted) => block::remove(&planner, wanted).await,
+        Command::Extend { appointment } => overrun::plan(&planner, *appointment).await,
         Command::Import(wanted) => import::plan(&planner, wanted).await,
+    }
+}
+
+/// What a command about several visits would answer, with nothing decided by the calendars.
+pub(crate) async fn preview(parts: &Parts, request: &Request) -> Result<Done, Refusal> {
+    let planner = Planner {
+        parts,
+        request,
+        key: None,
+        avoid: &BTreeSet::new(),
+    };
+    match &request.command {
+        Command::BookSeries(wanted) => series::preview(&planner, wanted).await,
+        Command::Replan(wanted) => replan::preview(&planner, wanted).await,
+        _ => Ok(plan(parts, request, None, &BTreeSet::new()).await?.done),
     }
 }
 
@@ -108,54 +165,28 @@ impl Planner<'_> {
             .collect()
     }
 
-    async fn book(&self, wanted: &Book) -> Result<Plan, Refusal> {
-        let rules = self.rules().await?;
-        let (provider, treatment) = placement::named(&rules, wanted.provider, wanted.treatment)?;
-        let duration = wanted.duration.unwrap_or(treatment.duration);
-        let segments = placement::segments(treatment, duration)?;
-        let span = Span::lasting(wanted.start, duration).ok_or(Rejection::BadDuration)?;
-        let wish = Wish {
-            provider,
-            treatment,
-            segments: &segments,
-            span,
-            operatory: wanted.operatory,
-            preferred: None,
+    /// Loads what visits of the practice can take, with those patients' calendars.
+    async fn load(
+        &self,
+        rules: &RuleBook,
+        patients: impl IntoIterator<Item = CalendarId>,
+    ) -> Result<(), Refusal> {
+        let ids: Vec<CalendarId> = rules.calendars().chain(patients).collect();
+        Ok(self.directory().ensure(&ids).await?)
+    }
+
+    fn terms<'b>(&'b self, rules: &'b RuleBook, overrides: &'b BTreeSet<Override>) -> Terms<'b> {
+        Terms {
+            rules,
             asker: self.request.asker,
-            overrides: &wanted.overrides,
+            overrides,
             avoid: self.avoid,
-        };
-        let placed = self.place(&rules, &wish).await?;
-        let mut pattern = placed.pattern.clone();
-        pattern.push(pattern::patient(wanted.patient.calendar, duration));
-        let appointment = Appointment {
-            id: AppointmentId::new(),
-            tenant: self.request.tenant,
-            version: 1,
-            status: Status::Scheduled,
-            span,
-            patient: wanted.patient.id,
-            provider: provider.id,
-            operatory: placed.operatory,
-            treatment: treatment.id,
-            pattern,
-            series: None,
-            notes: wanted.notes.clone(),
-            cancel_reason: None,
-            confirmed_via: None,
-            created_by: self.request.user,
-        };
-        let mut plan = self
-            .visit("appointment.booked", None, appointment, &placed.overridden)
-            .await?;
-        plan.chosen = placed.chosen;
-        plan.change.rules = rules.seen.clone();
-        Ok(plan)
+            now: self.parts.clock.minute(),
+        }
     }
 
     async fn place(&self, rules: &RuleBook, wish: &Wish<'_>) -> Result<Placement, Refusal> {
-        let ids: Vec<CalendarId> = rules.calendars().collect();
-        self.directory().ensure(&ids).await?;
+        self.load(rules, []).await?;
         let directory = self.directory();
         let is_free = |calendar: CalendarId, span: Span| directory.is_free(calendar, span);
         Ok(placement::place(
@@ -166,160 +197,36 @@ impl Planner<'_> {
         )?)
     }
 
-    async fn reschedule(&self, to: &Reschedule) -> Result<Plan, Refusal> {
-        let before = self.appointment(to.appointment).await?;
-        if !status::may_move(before.status) {
-            return Err(Rejection::WrongStatus.into());
-        }
-        let provider = to.provider.unwrap_or(before.provider);
-        let span = Span::lasting(to.start, before.span.minutes()).ok_or(Rejection::BadDuration)?;
-        self.move_to(before, provider, span, to.operatory, &to.overrides, None)
-            .await
-    }
-
-    async fn resize(&self, to: &Resize) -> Result<Plan, Refusal> {
-        let before = self.appointment(to.appointment).await?;
-        if !status::may_move(before.status) && before.status != Status::InChair {
-            return Err(Rejection::WrongStatus.into());
-        }
-        let span = Span::lasting(before.span.start(), to.duration).ok_or(Rejection::BadDuration)?;
-        let (provider, operatory) = (before.provider, Some(before.operatory));
-        self.move_to(
-            before,
-            provider,
-            span,
-            operatory,
-            &to.overrides,
-            Some(to.duration),
-        )
-        .await
-    }
-
-    /// Another span, provider or operatory for an appointment, by its own copy of the pattern.
-    async fn move_to(
-        &self,
-        before: Appointment,
-        provider: schema::ids::ProviderId,
-        span: Span,
-        operatory: Option<schema::ids::OperatoryId>,
-        overrides: &BTreeSet<Override>,
-        duration: Option<i64>,
-    ) -> Result<Plan, Refusal> {
-        let rules = self.rules().await?;
-        let (provider, treatment) = placement::named(&rules, provider, before.treatment)?;
-        let own: Vec<_> = before
-            .pattern
-            .iter()
-            .map(|placed| placed.segment)
-            .filter(|segment| segment.role != Role::Patient)
-            .collect();
-        let old_duration = before.span.minutes();
-        let segments = pattern::stretch(&own, old_duration, duration.unwrap_or(old_duration))
-            .ok_or(Rejection::BadDuration)?;
-        // The visit's own time counts as free for itself.
-        let held = self.held_by(&before).await?;
-        let directory = self.directory();
-        let ids: Vec<CalendarId> = rules.calendars().collect();
-        directory.ensure(&ids).await?;
-        let is_free =
-            |calendar: CalendarId, span: Span| directory.is_free_but_for(calendar, span, before.id);
-        let wish = Wish {
-            provider,
-            treatment,
-            segments: &segments,
-            span,
-            operatory,
-            preferred: Some(before.operatory),
-            asker: self.request.asker,
-            overrides,
-            avoid: self.avoid,
-        };
-        let placed = placement::place(&rules, &wish, self.parts.clock.minute(), &is_free)?;
-        let mut own_pattern = placed.pattern.clone();
-        own_pattern.extend(
-            before
-                .pattern
-                .iter()
-                .filter(|placed| placed.segment.role == Role::Patient)
-                .map(|placed| pattern::patient(placed.calendar_id, span.minutes())),
-        );
-        let after = Appointment {
-            version: before.version + 1,
-            span,
-            provider: provider.id,
-            operatory: placed.operatory,
-            pattern: own_pattern,
-            ..before
-        };
-        let action = match duration {
-            Some(_) => "appointment.resized",
-            None => "appointment.rescheduled",
-        };
-        let mut plan = self
-            .visit(action, Some(held), after, &placed.overridden)
-            .await?;
-        plan.chosen = placed.chosen;
-        plan.change.rules = rules.seen.clone();
-        Ok(plan)
-    }
-
-    async fn set_status(
-        &self,
-        target: Target,
-        to: Status,
-        reason: Option<String>,
-    ) -> Result<Plan, Refusal> {
-        let before = self.appointment(target).await?;
-        if !status::may_become(before.status, to) {
-            return Err(Rejection::WrongStatus.into());
-        }
-        let held = self.held_by(&before).await?;
-        let after = Appointment {
-            version: before.version + 1,
-            status: to,
-            cancel_reason: reason.or(before.cancel_reason),
-            confirmed_via: match to {
-                Status::Confirmed => Some(self.request.asker.channel().to_owned()),
-                _ => before.confirmed_via,
-            },
-            ..before
-        };
-        let action = match to {
-            Status::Cancelled => "appointment.cancelled",
-            _ => "appointment.status",
-        };
-        self.visit(action, Some(held), after, &BTreeSet::new())
-            .await
-    }
-
-    async fn edit_notes(&self, target: Target, notes: Option<String>) -> Result<Plan, Refusal> {
-        let before = self.appointment(target).await?;
-        let held = self.held_by(&before).await?;
-        let after = Appointment {
-            version: before.version + 1,
-            notes,
-            ..before
-        };
-        self.visit("appointment.noted", Some(held), after, &BTreeSet::new())
-            .await
-    }
-
     /// The appointment as the database has it, at the version that the asker has seen.
     async fn appointment(&self, target: Target) -> Result<Appointment, Refusal> {
         let mut connection = self.parts.connection().await?;
         let found = appointments::find(&mut connection, self.request.tenant, target.id).await?;
         let found = found.ok_or(Rejection::NotFound(Missing::Appointment))?;
-        match target.version {
-            Some(seen) if seen != found.version => Err(Rejection::Stale { seen }.into()),
-            _ => Ok(found),
-        }
+        target.check(&found)?;
+        Ok(found)
+    }
+
+    /// The appointments as the database has them, in the order of the targets.
+    async fn appointments(&self, targets: &[Target]) -> Result<Vec<Appointment>, Refusal> {
+        let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
+        let mut connection = self.parts.connection().await?;
+        let found = appointments::find_all(&mut connection, self.request.tenant, &ids).await?;
+        drop(connection);
+        let mut by_id: HashMap<_, Appointment> =
+            found.into_iter().map(|found| (found.id, found)).collect();
+        targets
+            .iter()
+            .map(|target| {
+                let found = by_id.remove(&target.id);
+                let found = found.ok_or(Rejection::NotFound(Missing::Appointment))?;
+                target.check(&found)?;
+                Ok(found)
+            })
+            .collect()
     }
 
     /// The claims that an appointment has now, as its calendars have them.
-    async fn held_by(
-        &self,
-        appointment: &Appointment,
-    ) -> Result<BTreeMap<CalendarId, Vec<Arc<Claim>>>, Refusal> {
+    async fn held_by(&self, appointment: &Appointment) -> Result<Held, Refusal> {
         let expected = match appointment.status.takes_time() {
             true => pattern::claims(&appointment.pattern, appointment.span.start()),
             false => BTreeMap::new(),
@@ -337,7 +244,7 @@ impl Planner<'_> {
             let claims: Vec<Arc<Claim>> = spans
                 .iter()
                 .flat_map(|span| timeline.overlapping(*span))
-                .filter(|claim| visit::belongs_to(claim, appointment.id))
+                .filter(|claim| claim.belongs_to(appointment.id))
                 .cloned()
                 .collect();
             held.insert(id, claims);
@@ -345,31 +252,48 @@ impl Planner<'_> {
         Ok(held)
     }
 
+    /// One visit's new state, which is also the answer.
     async fn visit(
         &self,
         action: &'static str,
-        before: Option<BTreeMap<CalendarId, Vec<Arc<Claim>>>>,
+        before: Option<Held>,
         after: Appointment,
         overridden: &BTreeSet<Override>,
     ) -> Result<Plan, Refusal> {
+        let done = Done::Appointment(Box::new(after.clone()));
+        let subject = after.id.0;
+        let visits = vec![(before.unwrap_or_default(), after)];
+        self.visits(action, subject, visits, overridden, done).await
+    }
+
+    /// New states of visits, each with what it holds now.
+    async fn visits(
+        &self,
+        action: &'static str,
+        subject: Uuid,
+        visits: Vec<(Held, Appointment)>,
+        overridden: &BTreeSet<Override>,
+        done: Done,
+    ) -> Result<Plan, Refusal> {
         let tx = TxId::new();
-        let patient = after
-            .pattern
+        let patients = visits
             .iter()
-            .find(|placed| placed.segment.role == Role::Patient);
-        let patient = patient.map(|placed| placed.calendar_id);
+            .flat_map(|(_, after)| &after.pattern)
+            .filter(|placed| placed.segment.role == Role::Patient)
+            .map(|placed| placed.calendar_id)
+            .collect();
+        let pairs = visits.iter().map(|(held, after)| (held, after));
         let VisitChange {
             ops,
             asks,
             claims_put,
             claims_del,
-        } = visit::change(tx, &before.unwrap_or_default(), &after);
+        } = visit::change(tx, pairs);
         let cells = self.cells(asks.keys().copied()).await?;
-        let done = Done::Appointment(Box::new(after.clone()));
         let change = Change {
             tx,
             action,
-            subject: after.id.0,
+            subject,
             overrides: overridden
                 .iter()
                 .map(|rule| rule.code().to_owned())
@@ -377,16 +301,12 @@ impl Planner<'_> {
             ops,
             claims_put,
             claims_del,
-            appointments: vec![after],
+            appointments: visits.into_iter().map(|(_, after)| after).collect(),
             ..self.change(&done)?
         };
         Ok(Plan {
-            change,
-            asks,
-            cells,
-            chosen: BTreeSet::new(),
-            patient,
-            done,
+            patients,
+            ..Plan::new(change, asks, cells, done)
         })
     }
 
@@ -396,6 +316,7 @@ impl Planner<'_> {
             tx: TxId::new(),
             tenant: self.request.tenant,
             actor: self.request.principal.clone(),
+            origin: self.request.origin.clone(),
             action: "",
             subject: self.request.tenant.0,
             overrides: Vec::new(),
@@ -406,6 +327,9 @@ impl Planner<'_> {
             appointments: Vec::new(),
             holds_put: Vec::new(),
             holds_del: Vec::new(),
+            series: Vec::new(),
+            blocks_put: Vec::new(),
+            blocks_del: Vec::new(),
             rules: schema::commit::RulesSeen::default(),
             key: self.key.cloned(),
             result: serde_json::to_value(done).map_err(|_| Failure::Internal)?,
@@ -416,16 +340,12 @@ impl Planner<'_> {
 impl Directory {
     /// Whether nothing committed is in `span` of a calendar; an unknown calendar is never free.
     pub(crate) fn is_free(&self, calendar: CalendarId, span: Span) -> bool {
-        let cell = self.loaded(calendar);
-        cell.is_some_and(|cell| cell.timeline().overlapping(span).next().is_none())
+        let timeline = self.published(calendar);
+        timeline.is_some_and(|timeline| timeline.overlapping(span).next().is_none())
     }
 
-    fn is_free_but_for(&self, calendar: CalendarId, span: Span, own: AppointmentId) -> bool {
-        let cell = self.loaded(calendar);
-        cell.is_some_and(|cell| {
-            cell.timeline()
-                .overlapping(span)
-                .all(|claim| visit::belongs_to(claim, own))
-        })
+    /// What is taken on a calendar, if it is loaded.
+    pub(crate) fn published(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
+        self.loaded(calendar).map(|cell| cell.timeline())
     }
 }

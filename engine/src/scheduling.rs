@@ -1,13 +1,17 @@
 //! The rules, as pure functions: values in, decision out. No clock, no I/O, no actors.
 
 pub mod availability;
+pub mod draft;
 pub mod hours;
 pub mod intervals;
+pub mod lending;
 pub mod pattern;
 pub mod placement;
 pub mod policy;
 pub mod recurrence;
 pub mod rejection;
+pub mod relocation;
+pub mod repetition;
 pub mod reservation;
 pub mod rulebook;
 pub mod status;

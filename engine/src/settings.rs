@@ -25,6 +25,8 @@ pub struct Settings {
     pub commit_deadline: Duration,
     /// How often other processes' changes are read.
     pub poll_every: Duration,
+    /// How often visits in the chair are looked at that should have ended.
+    pub overrun_every: Duration,
     /// A calendar's actor without work sleeps after this long.
     pub idle_after: Duration,
 }
@@ -43,6 +45,7 @@ impl Default for Settings {
             reserve_deadline: Duration::from_secs(2),
             commit_deadline: Duration::from_secs(5),
             poll_every: Duration::from_millis(250),
+            overrun_every: Duration::from_secs(30),
             idle_after: Duration::from_secs(300),
         }
     }

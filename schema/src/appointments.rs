@@ -1,6 +1,6 @@
 //! Reading appointments as the engine needs them to decide.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::ids::{
     AppointmentId, OperatoryId, PatientId, ProviderId, SeriesId, TenantId, TreatmentId, UserId,
 };
-use crate::models::appointment::{Appointment, Status};
+use crate::models::appointment::{Appointment, CancelCode, Status};
 use crate::schema::appointments;
-use crate::span::{Minute, Span};
+use crate::span::{DAY, Minute, Span};
 
 /// An appointment's row as the database has it.
 #[derive(Debug, Queryable, Selectable)]
@@ -29,8 +29,11 @@ pub struct Row {
     treatment_id: TreatmentId,
     pattern: Value,
     series_id: Option<SeriesId>,
+    occurrence: Option<NaiveDateTime>,
+    detached: bool,
     notes: Option<String>,
     cancel_reason: Option<String>,
+    cancel_code: Option<String>,
     confirmed_via: Option<String>,
     created_by: Option<UserId>,
 }
@@ -57,8 +60,11 @@ impl TryFrom<Row> for Appointment {
             treatment: row.treatment_id,
             pattern: serde_json::from_value(row.pattern.clone()).map_err(|_| unreadable())?,
             series: row.series_id,
+            occurrence: row.occurrence,
+            detached: row.detached,
             notes: row.notes,
             cancel_reason: row.cancel_reason,
+            cancel_code: row.cancel_code.as_deref().and_then(CancelCode::parse),
             confirmed_via: row.confirmed_via,
             created_by: row.created_by,
         })
@@ -83,4 +89,87 @@ pub async fn find(
         .optional()?
         .map(Appointment::try_from)
         .transpose()
+}
+
+/// The visits of a series, by the starts that its rule gave them.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_series(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    series: SeriesId,
+) -> QueryResult<Vec<Appointment>> {
+    let rows: Vec<Row> = appointments::table
+        .filter(appointments::tenant_id.eq(tenant))
+        .filter(appointments::series_id.eq(series))
+        .order(appointments::occurrence)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(Appointment::try_from).collect()
+}
+
+/// The visits that `provider` leads and that start within `range`, whatever their status, at most
+/// `limit`, by start.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn led_by(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    provider: ProviderId,
+    range: Span,
+    limit: i64,
+) -> QueryResult<Vec<Appointment>> {
+    let rows: Vec<Row> = appointments::table
+        .filter(appointments::tenant_id.eq(tenant))
+        .filter(appointments::provider_id.eq(provider))
+        .filter(appointments::start_at.ge(range.start().to_utc()))
+        .filter(appointments::start_at.lt(range.end().to_utc()))
+        .order((appointments::start_at, appointments::id))
+        .limit(limit)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(Appointment::try_from).collect()
+}
+
+/// Those of `ids` that the tenant has, in no order.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find_all(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    ids: &[AppointmentId],
+) -> QueryResult<Vec<Appointment>> {
+    let rows: Vec<Row> = appointments::table
+        .filter(appointments::tenant_id.eq(tenant))
+        .filter(appointments::id.eq_any(ids))
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(Appointment::try_from).collect()
+}
+
+/// The visits of every practice that are in the chair although they should have ended by `now`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn overrunning(
+    connection: &mut AsyncPgConnection,
+    now: Minute,
+    limit: i64,
+) -> QueryResult<Vec<(TenantId, AppointmentId)>> {
+    appointments::table
+        .filter(appointments::status.eq(Status::InChair.name()))
+        .filter(appointments::end_at.le(now.to_utc()))
+        // Forgotten in the chair yesterday: nobody waits for it today.
+        .filter(appointments::start_at.gt(now.plus(-DAY).to_utc()))
+        .order(appointments::end_at)
+        .limit(limit)
+        .select((appointments::tenant_id, appointments::id))
+        .load(connection)
+        .await
 }

@@ -128,6 +128,21 @@ const CHECKS: &[Check] = &[
               FROM claims k JOIN appointments a ON a.id = k.appointment_id",
     },
     Check {
+        promise: "a series' visits are its patient's, and it has some",
+        sql: "SELECT count(*) AS checked, count(*) FILTER (WHERE a.id IS NULL \
+              OR a.tenant_id <> s.tenant_id OR a.patient_id <> s.patient_id \
+              OR a.treatment_id <> s.treatment_id) AS breaches \
+              FROM series s LEFT JOIN appointments a ON a.series_id = s.id",
+    },
+    Check {
+        promise: "a block's claims are on its calendar, and it has some",
+        sql: "SELECT count(*) AS checked, count(*) FILTER (WHERE k.id IS NULL \
+              OR k.calendar_id <> b.calendar_id OR k.tenant_id <> b.tenant_id) AS breaches \
+              FROM blocks b LEFT JOIN (SELECT id, calendar_id, tenant_id, block_id FROM claims \
+              UNION ALL SELECT id, calendar_id, tenant_id, block_id FROM claims_past) k \
+              ON k.block_id = b.id",
+    },
+    Check {
         promise: "every hold has claims, and every held claim a hold",
         sql: "SELECT count(*) AS checked, count(*) FILTER (WHERE h.id IS NULL OR k.hold_id IS NULL) AS breaches \
               FROM holds h FULL JOIN (SELECT DISTINCT hold_id FROM claims WHERE hold_id IS NOT NULL) k \

@@ -9,7 +9,7 @@ mod statements;
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
@@ -17,10 +17,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::ids::{CalendarId, ClinicId, HoldId, TenantId, TxId};
+use crate::audit_log::Origin;
+use crate::ids::{AppointmentId, BlockId, CalendarId, ClinicId, HoldId, TenantId, TxId};
 use crate::models::appointment::Appointment;
+use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
 use crate::models::hold::Hold;
+use crate::models::series::Series;
 
 /// One command's effect on everything, or on nothing.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Change {
     pub tenant: TenantId,
     /// Who asked, for the audit log: `user:<id>`, `session:<id>`, `import`, …
     pub actor: String,
+    /// In which role and from where, for the audit log.
+    pub origin: Origin,
     /// What was asked, for the audit log and the outbox: `appointment.booked`, …
     pub action: &'static str,
     /// The appointment, hold or calendar that the command was about.
@@ -46,6 +51,11 @@ pub struct Change {
     pub appointments: Vec<Appointment>,
     pub holds_put: Vec<Hold>,
     pub holds_del: Vec<HoldId>,
+    /// As appointments: states after the change, of the version that follows.
+    pub series: Vec<Series>,
+    pub blocks_put: Vec<Block>,
+    /// Of which no claim is left.
+    pub blocks_del: Vec<BlockId>,
     /// The rules that the decision has seen.
     pub rules: RulesSeen,
     pub key: Option<Key>,
@@ -58,6 +68,18 @@ pub struct Change {
 pub struct Label {
     pub title: Option<String>,
     pub source: Option<String>,
+    /// Of a block's claim.
+    pub block: Option<Occurrence>,
+}
+
+/// Which occurrence of a block a claim is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    pub block: BlockId,
+    /// The local start that the block's rule gave it; it stays when the claim moves.
+    pub at: NaiveDateTime,
+    /// Changed on its own: edits of the block leave it alone.
+    pub detached: bool,
 }
 
 /// Versions of the rules that a decision has seen; compared inside the transaction.
@@ -182,7 +204,7 @@ async fn write(
         })
         .collect();
     if !accepted.is_empty() {
-        statements::write(connection, node, &accepted).await?;
+        statements::write(connection, node, &accepted, &found.earlier).await?;
     }
     Ok((
         found.xid,
@@ -200,6 +222,8 @@ struct Found {
     versions: HashMap<CalendarId, i64>,
     rules: RulesSeen,
     keys: HashMap<(TenantId, String, String), (Vec<u8>, Answer)>,
+    /// The appointments that the changes are about, as they were.
+    earlier: BTreeMap<AppointmentId, Appointment>,
 }
 
 /// Accepts a change and numbers its events, or says why not. A change that is not accepted takes

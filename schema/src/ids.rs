@@ -46,6 +46,12 @@ macro_rules! typed_ids {
             }
         }
 
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = uuid::Error;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -96,6 +102,8 @@ typed_ids! {
     HoldId,
     /// Visits made by one recurrence rule.
     SeriesId,
+    /// Time that a practice keeps from being booked, once or again and again.
+    BlockId,
     /// One command's effect; the same on every calendar that it touches.
     TxId,
 }

@@ -1,8 +1,11 @@
 //! What the database holds and how it is changed: Diesel tables, models, the commit transaction,
 //! pools, test databases. Knows nothing of actors, HTTP or scheduling rules.
 
+pub mod access_changes;
 pub mod appointments;
 pub mod audit;
+pub mod audit_log;
+pub mod blocks;
 pub mod calendars;
 pub mod commit;
 pub mod connection;
@@ -17,6 +20,7 @@ pub mod rules;
 #[allow(missing_debug_implementations)] // generated
 #[rustfmt::skip]
 pub mod schema;
+pub mod series;
 pub mod span;
 pub mod tenancy;
 #[cfg(feature = "test-db")]

@@ -71,7 +71,7 @@ pub async fn after(
 
 /// A moment in the order of transactions: everything that began before it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Horizon(i64);
+pub struct Horizon(pub(crate) i64);
 
 #[derive(QueryableByName)]
 struct HorizonRow {

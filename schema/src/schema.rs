@@ -7,6 +7,20 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
+    access_changes (id) {
+        id -> Int8,
+        user_id -> Nullable<Uuid>,
+        key_id -> Nullable<Uuid>,
+        tenant_id -> Nullable<Uuid>,
+        xid -> Xid8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     account_tokens (id) {
         id -> Uuid,
         user_id -> Uuid,
@@ -54,6 +68,8 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        cancel_code -> Nullable<Text>,
+        detached -> Bool,
     }
 }
 
@@ -92,6 +108,27 @@ diesel::table! {
         overrides -> Array<Nullable<Text>>,
         before -> Nullable<Jsonb>,
         after -> Nullable<Jsonb>,
+        role -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    blocks (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        calendar_id -> Uuid,
+        kind -> Text,
+        first_start -> Timestamp,
+        first_end -> Timestamp,
+        zone -> Text,
+        rrule -> Nullable<Text>,
+        rdates -> Array<Nullable<Timestamp>>,
+        exdates -> Array<Nullable<Timestamp>>,
+        version -> Int8,
+        created_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -144,6 +181,9 @@ diesel::table! {
         hold_id -> Nullable<Uuid>,
         source -> Nullable<Text>,
         title -> Nullable<Text>,
+        block_id -> Nullable<Uuid>,
+        occurrence -> Nullable<Timestamp>,
+        detached -> Bool,
     }
 }
 
@@ -158,6 +198,9 @@ diesel::table! {
         hold_id -> Nullable<Uuid>,
         source -> Nullable<Text>,
         title -> Nullable<Text>,
+        block_id -> Nullable<Uuid>,
+        occurrence -> Nullable<Timestamp>,
+        detached -> Bool,
     }
 }
 
@@ -170,6 +213,7 @@ diesel::table! {
         address -> Text,
         phone -> Nullable<Text>,
         rules_version -> Int8,
+        active -> Bool,
     }
 }
 
@@ -377,7 +421,7 @@ diesel::table! {
         provider_id -> Uuid,
         treatment_id -> Uuid,
         operatory_id -> Nullable<Uuid>,
-        rrule -> Text,
+        rrule -> Nullable<Text>,
         first_start -> Timestamp,
         zone -> Text,
         rdates -> Array<Nullable<Timestamp>>,
@@ -385,6 +429,9 @@ diesel::table! {
         policy -> Text,
         version -> Int8,
         created_at -> Timestamptz,
+        duration_min -> Nullable<Int2>,
+        window_min -> Nullable<Int2>,
+        created_by -> Nullable<Uuid>,
     }
 }
 
@@ -509,6 +556,8 @@ diesel::joinable!(appointments -> tenants (tenant_id));
 diesel::joinable!(assignments -> operatories (operatory_id));
 diesel::joinable!(assignments -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
+diesel::joinable!(blocks -> calendars (calendar_id));
+diesel::joinable!(blocks -> tenants (tenant_id));
 diesel::joinable!(calendar_events -> calendars (calendar_id));
 diesel::joinable!(calendars -> tenants (tenant_id));
 diesel::joinable!(claims -> calendars (calendar_id));
@@ -544,12 +593,14 @@ diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    access_changes,
     account_tokens,
     api_keys,
     appointments,
     assignment_hours,
     assignments,
     audit_log,
+    blocks,
     calendar_events,
     calendar_hours,
     calendars,

@@ -228,6 +228,11 @@ impl ApiKeys {
         self.known.remove(&key);
     }
 
+    /// To be called after a change that concerns every key of a practice.
+    pub fn forget_all(&self) {
+        self.known.clear();
+    }
+
     fn get(&self, id: Uuid) -> Option<Arc<ApiKey>> {
         let known = self.known.get(&id)?;
         (known.0.elapsed() < self.keep).then(|| Arc::clone(&known.1))

@@ -5,11 +5,12 @@
 
 mod account;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use schema::ids::{TenantId, UserId};
@@ -319,11 +320,23 @@ fn state(request: &HttpRequest) -> Result<web::Data<App>, Problem> {
         .ok_or_else(|| Problem::internal("the server has no App"))
 }
 
+/// Whom the route's access rule has let pass.
+fn found<T: Clone + 'static>(request: &HttpRequest) -> Option<T> {
+    request.extensions().get::<T>().cloned()
+}
+
 impl FromRequest for Principal {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // The route's access rule has asked already.
+        if let Some(known) = found::<Self>(request) {
+            return Box::pin(ready(Ok(known)));
+        }
+        if let Some(member) = found::<Member>(request) {
+            return Box::pin(ready(Ok(member.principal)));
+        }
         let asked = state(request).and_then(|app| Ok((app, bearer(request)?)));
         Box::pin(async move {
             let (app, token) = asked?;
@@ -337,6 +350,9 @@ impl FromRequest for Member {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if let Some(known) = found::<Self>(request) {
+            return Box::pin(ready(Ok(known)));
+        }
         let tenant = request
             .headers()
             .get(TENANT_HEADER)

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::problem::Problem;
 
 const TOKEN_BYTES: usize = 32;
@@ -140,7 +141,10 @@ pub async fn rotate(app: &App, token: &str, client: &Client) -> Result<Started, 
     })
     .await?;
     if next.is_err() {
-        app.accounts.forget(user);
+        app.rights_changed(user);
+        if found.is_used {
+            audit::record_account(app, Some(user), Who::anonymous(), "session.revoked").await?;
+        }
     }
     next
 }
@@ -158,8 +162,8 @@ pub async fn end(app: &App, token: &str) -> Result<(), Problem> {
         end_session(connection, found.family).await
     })
     .await?;
-    app.accounts.forget(user);
-    Ok(())
+    app.rights_changed(user);
+    audit::record_account(app, Some(user), Who::user(user), "session.ended").await
 }
 
 /// Ends all sessions of a user but one, in a transaction of theirs. Call [`Accounts::forget`]

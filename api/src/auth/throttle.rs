@@ -136,6 +136,14 @@ impl Throttle {
         self.owners.insert(own, Instant::now());
     }
 
+    /// Takes one step of a sign-in with another service from `address`.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn sign_in_elsewhere(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        self.take(key("elsewhere", "", address), self.logins)
+    }
+
     /// Takes one registration from `address`.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! Books the planned visits as a client would: through the engine, which refuses what cannot be.
 
 use engine::Engine;
-use engine::command::{Book, Command, Done, PatientRef, Request, Target};
+use engine::command::{Book, Cancel, Command, Done, PatientRef, Request, SetStatus, Target};
 use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use futures_util::{StreamExt, stream};
+use schema::audit_log::Origin;
 use schema::ids::TenantId;
 use schema::models::appointment::Status;
 use schema::span::Minute;
@@ -65,14 +66,16 @@ async fn book_one(engine: &Engine, visit: &PlannedVisit) -> Result<(), Refusal> 
     };
     let command = match visit.status {
         Status::Scheduled => return Ok(()),
-        Status::Cancelled => Command::Cancel {
+        Status::Cancelled => Command::Cancel(Cancel {
             appointment: target,
             reason: String::new(),
-        },
-        status => Command::SetStatus {
+            code: None,
+        }),
+        status => Command::SetStatus(SetStatus {
             appointment: target,
             status,
-        },
+            overrides: Default::default(),
+        }),
     };
     engine
         .execute(request(visit.tenant, command))
@@ -86,6 +89,7 @@ fn request(tenant: TenantId, command: Command) -> Request {
         asker: Asker::Staff,
         principal: "demo".to_owned(),
         user: None,
+        origin: Origin::default(),
         key: None,
         command,
     }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::api_keys::{self as keys, Scope};
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
@@ -127,7 +128,7 @@ pub async fn create(
     scopes.sort_unstable();
     scopes.dedup();
     let new = keys::generate()?;
-    let row = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
+    let view = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         let known: i64 = api_keys::table
             .filter(api_keys::tenant_id.eq(member.tenant()))
             .filter(api_keys::revoked_at.is_null())
@@ -151,11 +152,14 @@ pub async fn create(
             .returning(Row::as_returning())
             .get_result(connection)
             .await?;
-        Ok(row)
+        let view = ApiKeyView::from(row);
+        let entry = Entry::new("api_key.created").on(view.id).after(&view);
+        audit::record(connection, &member, entry).await?;
+        Ok(view)
     })
     .await?;
     Ok(HttpResponse::Created().json(CreatedApiKey {
-        view: row.into(),
+        view,
         key: new.token,
     }))
 }
@@ -170,18 +174,19 @@ pub async fn revoke(
 ) -> Result<HttpResponse, Problem> {
     // Also in a suspended practice: what may leak must be closed.
     member.require(Permission::CanManagePractice)?;
-    let revoked = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-        diesel::update(api_keys::table.find(*id))
+    tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
+        let revoked = diesel::update(api_keys::table.find(*id))
             .filter(api_keys::tenant_id.eq(member.tenant()))
             .filter(api_keys::revoked_at.is_null())
             .set(api_keys::revoked_at.eq(diesel::dsl::now))
             .execute(connection)
-            .await
+            .await?;
+        if revoked == 0 {
+            return Err(Problem::not_found());
+        }
+        audit::record(connection, &member, Entry::new("api_key.revoked").on(*id)).await
     })
     .await?;
-    if revoked == 0 {
-        return Err(Problem::not_found());
-    }
     app.api_keys.forget(*id);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -26,7 +26,7 @@ const KEY_HEADER: &str = "Idempotency-Key";
 /// Answers that repeat an earlier one say so.
 const REPLAY_HEADER: &str = "Idempotent-Replay";
 
-fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     request
         .headers()
         .get(KEY_HEADER)
@@ -38,7 +38,7 @@ fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// The version in `If-Match`; `*` is any.
-fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+pub(crate) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
         return Ok(None);
     };
@@ -52,7 +52,7 @@ fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
         .map_err(|_| Problem::invalid("If-Match", "an appointment's ETag"))
 }
 
-fn answer(status: StatusCode, view: &AppointmentView, replay: bool) -> HttpResponse {
+pub(crate) fn answer(status: StatusCode, view: &AppointmentView, replay: bool) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.insert_header((header::ETAG, format!("\"{}\"", view.version)));
     if replay {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::auth::principal::{Caller, Principal};
 use crate::auth::sessions;
 use crate::problem::Problem;
@@ -97,6 +98,7 @@ pub async fn end_all(app: web::Data<App>, principal: Principal) -> Result<HttpRe
     })
     .await?;
     app.accounts.forget(user);
+    audit::record_account(&app, Some(user), Who::user(user), "session.all_ended").await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -117,5 +119,6 @@ pub async fn end(
         return Err(Problem::not_found());
     }
     app.accounts.forget(user);
+    audit::record_account(&app, Some(user), Who::user(user), "session.ended").await?;
     Ok(HttpResponse::NoContent().finish())
 }

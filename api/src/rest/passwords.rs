@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::accounts::mailed::{self, Purpose};
 use crate::accounts::{self, password_rules};
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::auth::principal::{Caller, Principal};
 use crate::auth::sessions;
 use crate::mail::{self, Letter};
@@ -50,7 +51,7 @@ pub struct Change {
 
 /// Set a new password with the secret that was mailed. Ends all sessions; it confirms the address,
 /// too: whoever comes has read its mail.
-#[utoipa::path(post, path = "/auth/reset-password", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/reset-password", tag = "auth",
     request_body = Reset,
     responses((status = 204, description = "The new password counts"),
         (status = 422, description = "The token is unknown, used or too old; the password is too easy")))]
@@ -79,6 +80,7 @@ pub async fn reset(
     .await?;
     app.accounts.forget(user);
     app.mail.wake();
+    audit::record_account(&app, Some(user), Who::user(user), "password.reset").await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -118,6 +120,7 @@ pub async fn change(
     .await?;
     app.accounts.forget(user);
     app.mail.wake();
+    audit::record_account(&app, Some(user), Who::user(user), "password.changed").await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

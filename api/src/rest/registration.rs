@@ -12,12 +12,14 @@ use garde::Validate;
 use schema::ids::{TenantId, UserId};
 use schema::tenancy::{self, Access};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::accounts::mailed::{self, Purpose};
 use crate::accounts::practice::{self, NewPractice};
 use crate::accounts::{self, NewAccount, OwnRecord, password_rules};
 use crate::app::App;
+use crate::audit::{self, Entry, Who};
 use crate::auth::sessions::{self, Client};
 use crate::mail::{self, Letter};
 use crate::problem::{FieldError, Problem};
@@ -101,7 +103,7 @@ pub struct Pending {
 ///
 /// A dentist gets a session and a practice on trial that can be booked at once. A patient gets an
 /// e-mail, and signs in once its link was followed.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/register", tag = "auth",
     request_body = Registration,
     responses((status = 201, body = Session, description = "A dentist, signed in"),
         (status = 202, body = Pending, description = "A patient: the address has mail"),
@@ -205,6 +207,10 @@ async fn register_dentist(
                 link: mailed::link(connection, url, user, Purpose::VerifyEmail).await?,
             };
             mail::queue(connection, &dentist.email, language, &letter).await?;
+            let who = Who::user(user).in_tenant(tenant);
+            let entry = Entry::new("tenant.registered").on(tenant);
+            let entry = entry.after(json!({ "name": practice_name, "subdomain": subdomain }));
+            audit::record(connection, who, entry).await?;
             sessions::start_in(app, connection, user, &Client::of(request)).await
         })
         .await?;
@@ -290,6 +296,8 @@ async fn register_patient(
                 date_of_birth: patient.date_of_birth,
             };
             accounts::create_record(connection, &record).await?;
+            let entry = Entry::new("account.registered").on(user);
+            audit::record(connection, Who::user(user), entry).await?;
             Letter::VerifyEmail {
                 name: first.clone(),
                 link: mailed::link(connection, url, user, Purpose::VerifyEmail).await?,
@@ -338,6 +346,12 @@ pub struct MailedToken {
     token: String,
 }
 
+impl MailedToken {
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+}
+
 /// An address.
 #[derive(Deserialize, Validate, ToSchema)]
 #[allow(missing_debug_implementations)] // a person
@@ -348,7 +362,7 @@ pub struct Address {
 }
 
 /// Confirm an e-mail address with the secret that was mailed to it.
-#[utoipa::path(post, path = "/auth/verify-email", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/verify-email", tag = "auth",
     request_body = MailedToken,
     responses((status = 204, description = "It is confirmed"),
         (status = 422, description = "The token is unknown, used or too old")))]
@@ -364,7 +378,8 @@ pub async fn verify_email(
     tenancy::transaction(&app.app_pool, &Access::user(user), async |connection| {
         mailed::use_up(connection, mailed).await?;
         accounts::verified(connection, user).await?;
-        Ok::<_, Problem>(())
+        let entry = Entry::new("account.verified").on(user);
+        audit::record(connection, Who::user(user), entry).await
     })
     .await?;
     app.accounts.forget(user);
@@ -372,7 +387,7 @@ pub async fn verify_email(
 }
 
 /// Have the link to confirm an address sent again. The answer is the same for every address.
-#[utoipa::path(post, path = "/auth/resend-verification", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/resend-verification", tag = "auth",
     request_body = Address,
     responses((status = 202, description = "If it waits to be confirmed, the address has mail"),
         (status = 429, description = "`rate_limited`")))]
@@ -386,7 +401,7 @@ pub async fn resend_verification(
 }
 
 /// Have a link for a new password sent. The answer is the same for every address.
-#[utoipa::path(post, path = "/auth/forgot-password", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/forgot-password", tag = "auth",
     request_body = Address,
     responses((status = 202, description = "If it has an account, the address has mail"),
         (status = 429, description = "`rate_limited`")))]

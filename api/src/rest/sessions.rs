@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::accounts;
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::auth::principal::{self, Account, Principal, Workspace};
 use crate::auth::sessions::{self, Client, Started};
 use crate::problem::Problem;
@@ -72,6 +73,17 @@ pub struct Me {
     workspaces: Vec<Workspace>,
 }
 
+impl Session {
+    /// The tokens behind `#`, where they stay in the browser. They are of letters that need no
+    /// escaping.
+    pub(crate) fn fragment(&self) -> String {
+        format!(
+            "accessToken={}&refreshToken={}&expiresIn={}",
+            self.access_token, self.refresh_token, self.expires_in
+        )
+    }
+}
+
 impl From<&Account> for User {
     fn from(account: &Account) -> Self {
         Self {
@@ -85,7 +97,7 @@ impl From<&Account> for User {
 }
 
 /// Sign in with an e-mail address and a password.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/login", tag = "auth",
     request_body = Credentials, responses((status = 200, body = Session)))]
 pub async fn login(
     app: web::Data<App>,
@@ -105,6 +117,7 @@ pub async fn login(
         .verify(given.password, stored.flatten())
         .await?;
     let Some(user) = user.filter(|_| matches) else {
+        audit::record_account(&app, user, Who::anonymous(), "session.refused").await?;
         return Err(refused());
     };
     app.throttle.succeeded(&given.email, address);
@@ -112,11 +125,9 @@ pub async fn login(
     if account.is_some_and(|account| !account.verified && account.workspaces.is_empty()) {
         return Err(refused());
     }
-    session(
-        &app,
-        sessions::start(&app, user, &Client::of(&request)).await?,
-    )
-    .await
+    let started = sessions::start(&app, user, &Client::of(&request)).await?;
+    audit::record_account(&app, Some(user), Who::user(user), "session.started").await?;
+    session(&app, started).await
 }
 
 /// One text for all reasons, also for somebody who has registered and not followed the link yet: an
@@ -128,7 +139,7 @@ fn refused() -> Problem {
 }
 
 /// Exchange a refresh token for new tokens. Each counts once: a second use ends the session.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth",
     request_body = RefreshToken, responses((status = 200, body = Session)))]
 pub async fn refresh(
     app: web::Data<App>,
@@ -140,7 +151,7 @@ pub async fn refresh(
 }
 
 /// End a session: its refresh tokens count no more.
-#[utoipa::path(post, path = "/auth/logout", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/logout", tag = "auth",
     request_body = RefreshToken, responses((status = 204, description = "It has ended")))]
 pub async fn logout(
     app: web::Data<App>,

@@ -7,7 +7,7 @@ use engine::command::{Done, Reply};
 use engine::scheduling::rejection::Override;
 use garde::Validate;
 use schema::ids::{AppointmentId, OperatoryId, PatientId, ProviderId, SeriesId, TreatmentId};
-use schema::models::appointment::{Appointment, Status};
+use schema::models::appointment::{Appointment, CancelCode, Status};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +15,9 @@ use uuid::Uuid;
 use crate::problem::Problem;
 
 /// Longer notes belong into the record.
-const NOTES_CHARS_MAX: usize = 4000;
+pub(super) const NOTES_CHARS_MAX: usize = 4000;
+/// A reason is a sentence or two.
+pub(super) const REASON_CHARS_MAX: usize = 500;
 
 /// A new appointment.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -79,10 +81,17 @@ pub struct NewLength {
 
 /// Why an appointment is cancelled.
 #[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Cancellation {
-    #[garde(length(chars, max = 500))]
+    /// In words.
+    #[garde(length(chars, max = REASON_CHARS_MAX))]
     #[serde(default)]
     pub reason: String,
+    /// For counting: `patient_request`, `patient_ill`, `provider_ill`, `practice`, `no_answer`,
+    /// `duplicate` or `other`.
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    pub reason_code: Option<CancelCode>,
 }
 
 /// Another status for an appointment.
@@ -92,6 +101,10 @@ pub struct NewStatus {
     #[garde(skip)]
     #[schema(value_type = String)]
     pub status: Status,
+    /// Of the rules that a cancelled visit is booked anew by.
+    #[garde(skip)]
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<String>,
 }
 
 /// What may be changed of an appointment without moving it.
@@ -111,7 +124,13 @@ pub fn overrides(codes: &[String]) -> Result<BTreeSet<Override>, Problem> {
         .iter()
         .map(|code| {
             Override::parse(code).ok_or_else(|| {
-                Problem::invalid("override", "only codes of rules that can be overridden")
+                let text = match code.as_str() {
+                    "slot_taken" | "patient_busy" => {
+                        "nobody may overbook: time that is taken cannot be overridden"
+                    }
+                    _ => "only codes of rules that can be overridden",
+                };
+                Problem::invalid("override", text)
             })
         })
         .collect()
@@ -147,6 +166,9 @@ pub struct AppointmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub cancel_reason_code: Option<CancelCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed_via: Option<String>,
     /// After a command: the version that it gave each calendar. Wait for these to read your own
     /// write.
@@ -171,6 +193,7 @@ impl AppointmentView {
             series_id: appointment.series,
             notes: appointment.notes.filter(|_| sees_patients),
             cancel_reason: appointment.cancel_reason.filter(|_| sees_patients),
+            cancel_reason_code: appointment.cancel_code,
             confirmed_via: appointment.confirmed_via,
             positions: BTreeMap::new(),
         }
@@ -190,7 +213,7 @@ impl AppointmentView {
                     .collect(),
                 ..Self::new((**appointment).clone(), sees_patients)
             }),
-            Done::Imported { .. } => Err(Problem::internal("not the answer of an appointment")),
+            _ => Err(Problem::internal("not the answer of an appointment")),
         }
     }
 }

@@ -69,7 +69,7 @@ impl DeltaView {
             epoch,
             prev: delta.prev,
             version: delta.version,
-            tx: (!all_busy || only_deletes).then_some(delta.tx),
+            tx: delta.tx.filter(|_| !all_busy || only_deletes),
             at: delta.at,
             ops,
         }

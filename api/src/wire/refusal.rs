@@ -2,9 +2,9 @@
 
 use actix_web::http::StatusCode;
 use engine::failure::{Failure, Refusal};
-use engine::scheduling::rejection::Rejection;
+use engine::scheduling::rejection::{self, Rejection};
 
-use crate::problem::{Conflict, Problem};
+use crate::problem::{Conflict, Problem, Refused};
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
@@ -28,7 +28,13 @@ impl From<Failure> for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let status = match &rejection {
+        // Of several, the first says what it is; the rest is told beside it.
+        let (one, all) = match &rejection {
+            Rejection::Invalid { field, message } => return Self::invalid(field, message),
+            Rejection::Several(all) => (all.first().map_or(&rejection, |first| &first.why), &**all),
+            one => (one, [].as_slice()),
+        };
+        let status = match one {
             Rejection::SlotTaken(_) | Rejection::PatientBusy | Rejection::WrongStatus => {
                 StatusCode::CONFLICT
             }
@@ -43,21 +49,46 @@ impl From<Rejection> for Problem {
             | Rejection::NotOffered
             | Rejection::NotYourPatient
             | Rejection::IdempotencyMismatch
-            | Rejection::BadDuration => StatusCode::UNPROCESSABLE_ENTITY,
+            | Rejection::BadDuration
+            | Rejection::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Rejection::Several(_) => StatusCode::CONFLICT,
         };
-        let problem = Self::new(status, rejection.code(), sentence(&rejection.to_string()));
-        match rejection {
-            Rejection::SlotTaken(conflict) => problem.with_conflict(Conflict {
-                calendar_id: conflict.calendar.0,
-                start: conflict.span.start().to_utc(),
-                end: conflict.span.end().to_utc(),
-            }),
-            _ => problem,
+        let text = sentence(&rejection.to_string());
+        let problem = Self::new(status, one.code(), text).with_refused(all);
+        match conflict(one) {
+            Some(conflict) => problem.with_conflict(conflict),
+            None => problem,
         }
     }
 }
 
-fn sentence(text: &str) -> String {
+/// The time that is in the way, if that is why.
+pub(crate) fn conflict(rejection: &Rejection) -> Option<Conflict> {
+    match rejection {
+        Rejection::SlotTaken(conflict) => Some(Conflict {
+            calendar_id: conflict.calendar.0,
+            start: conflict.span.start().to_utc(),
+            end: conflict.span.end().to_utc(),
+        }),
+        _ => None,
+    }
+}
+
+impl Refused {
+    /// One of several visits, and why it cannot be.
+    #[must_use]
+    pub fn new(refused: &rejection::Refused) -> Self {
+        Self {
+            appointment_id: refused.appointment.map(|id| id.0),
+            start: refused.start.to_utc(),
+            code: refused.why.code().to_owned(),
+            detail: sentence(&refused.why.to_string()),
+            conflict: conflict(&refused.why),
+        }
+    }
+}
+
+pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters
         .next()

@@ -10,6 +10,8 @@ pub enum Close {
     BadToken,
     Forbidden,
     TooManyBadFrames,
+    /// There are too many sessions: of everybody, of this account, from this address.
+    Overloaded,
     /// The client does not read what it is sent.
     TooSlow,
     /// The server shuts down.
@@ -28,6 +30,7 @@ impl Close {
             Self::BadToken => 4001,
             Self::Forbidden => 4003,
             Self::TooManyBadFrames => 4008,
+            Self::Overloaded => 4101,
             Self::TooSlow => 4102,
             Self::Draining => 4201,
             Self::NoPong => 4203,
@@ -42,6 +45,7 @@ impl Close {
             Self::BadToken => "bad or expired token",
             Self::Forbidden => "forbidden",
             Self::TooManyBadFrames => "too many bad frames",
+            Self::Overloaded => "overloaded",
             Self::TooSlow => "too slow",
             Self::Draining => "draining",
             Self::NoPong => "no pong",

@@ -186,7 +186,7 @@ async fn hand_out(app: &App, hub: &Hub, delta: &Delta) -> Result<(), Problem> {
             if missing.is_empty() {
                 for subscription in subscribers.values() {
                     if let Some(frame) = encoded.get(&subscription.reader) {
-                        subscription.deliver(delta.version, frame);
+                        subscription.deliver(delta.prev, delta.version, frame);
                     }
                 }
                 return Ok(());

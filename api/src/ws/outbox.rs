@@ -1,7 +1,7 @@
 //! What a session has to send. Bounded by bytes: over the bound a calendar's deltas are dropped and
 //! made up for later, so a client that reads slowly costs nobody else anything.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,34 +11,45 @@ use tokio::sync::Notify;
 
 use super::close::Close;
 
-/// Queued text beyond this drops deltas.
-const BYTES_MAX: usize = 256 * 1024;
-/// Queued answers beyond this end the session: it asks without reading.
-const ANSWER_BYTES_MAX: usize = 4 * BYTES_MAX;
+/// Queued answers beyond this many times the bound end the session: it asks without reading.
+const ANSWERS_MAX: usize = 4;
 
 /// What the socket's writer does next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     Text(ByteString),
     Ping,
-    /// Everything is sent; these calendars' deltas had been dropped.
-    Drained(BTreeSet<CalendarId>),
+    /// Everything is sent; these calendars' deltas had been dropped, and are until they are forgotten.
+    /// With the version that the client has, unless its state cannot be continued.
+    Drained(BTreeMap<CalendarId, Option<i64>>),
     Close(Close),
 }
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<(Option<CalendarId>, ByteString)>,
+    queue: VecDeque<(Source, ByteString)>,
     bytes: usize,
     ping: bool,
-    dirty: BTreeSet<CalendarId>,
+    /// Calendars whose deltas were dropped, see [`Next::Drained`].
+    dirty: BTreeMap<CalendarId, Option<i64>>,
+    /// Calendars that are being made up for.
+    catching_up: BTreeSet<CalendarId>,
     over_since: Option<Instant>,
-    close: Option<Close>,
+    close: Option<(Close, Instant)>,
+}
+
+/// What a queued text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Answer,
+    /// A delta of a calendar, to be applied to a version.
+    Delta(CalendarId, i64),
 }
 
 /// The queue between a session and its socket.
-#[derive(Default)]
 pub struct Outbox {
+    /// Queued text beyond this drops deltas.
+    bytes_max: usize,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -50,6 +61,16 @@ impl std::fmt::Debug for Outbox {
 }
 
 impl Outbox {
+    /// Bounded by `bytes_max` of text.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,34 +78,52 @@ impl Outbox {
     /// Queues an answer or a snapshot.
     pub fn answer(&self, text: ByteString) {
         let mut state = self.lock();
-        if state.bytes > ANSWER_BYTES_MAX {
-            state.close.get_or_insert(Close::TooSlow);
+        if state.bytes > ANSWERS_MAX * self.bytes_max {
+            state.close(Close::TooSlow);
         } else {
-            state.push(None, text);
+            state.push(Source::Answer, text);
         }
         drop(state);
         self.changed.notify_one();
     }
 
-    /// Queues a delta, or notes that the calendar has to be made up for.
-    pub fn delta(&self, calendar: CalendarId, text: ByteString) {
+    /// Queues a delta onto version `prev`, or notes that the calendar has to be made up for.
+    pub fn delta(&self, calendar: CalendarId, prev: i64, text: ByteString) {
         let mut state = self.lock();
-        if state.dirty.contains(&calendar) {
+        if state.dirty.contains_key(&calendar) || state.catching_up.contains(&calendar) {
             return;
         }
-        if state.bytes + text.len() > BYTES_MAX {
-            state.drop_deltas(calendar);
+        if state.bytes + text.len() > self.bytes_max {
+            let has = state.drop_deltas(calendar).unwrap_or(prev);
+            state.dirty.insert(calendar, Some(has));
+            state.over_since.get_or_insert_with(Instant::now);
             metrics::counter!("denticloud_ws_deltas_dropped_total").increment(1);
         } else {
-            state.push(Some(calendar), text);
+            state.push(Source::Delta(calendar, prev), text);
         }
         drop(state);
         self.changed.notify_one();
+    }
+
+    /// Queues what is worth nothing later: dropped where much waits already.
+    pub fn passing(&self, text: ByteString) {
+        let mut state = self.lock();
+        if state.bytes + text.len() <= self.bytes_max / 2 {
+            state.push(Source::Answer, text);
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
     /// A calendar's deltas cannot be continued: it is made up for once all else is sent.
     pub fn spoil(&self, calendar: CalendarId) {
-        self.lock().drop_deltas(calendar);
+        let mut state = self.lock();
+        state.drop_deltas(calendar);
+        if !state.catching_up.contains(&calendar) {
+            state.dirty.insert(calendar, None);
+            state.over_since.get_or_insert_with(Instant::now);
+        }
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -93,6 +132,7 @@ impl Outbox {
         let mut state = self.lock();
         state.drop_deltas(calendar);
         state.dirty.remove(&calendar);
+        state.catching_up.remove(&calendar);
     }
 
     pub fn ping(&self) {
@@ -102,13 +142,18 @@ impl Outbox {
 
     /// Ends the session once what is queued has been sent.
     pub fn close(&self, close: Close) {
-        self.lock().close.get_or_insert(close);
+        self.lock().close(close);
         self.changed.notify_one();
     }
 
     /// Why the session is to end, if it is.
     pub fn closing(&self) -> Option<Close> {
-        self.lock().close
+        self.lock().close.map(|(close, _)| close)
+    }
+
+    /// How long ago that was decided.
+    pub fn closing_for(&self) -> Option<Duration> {
+        self.lock().close.map(|(_, since)| since.elapsed())
     }
 
     /// How long the bound has been exceeded without the queue running empty.
@@ -131,21 +176,29 @@ impl Outbox {
 }
 
 impl State {
-    fn push(&mut self, calendar: Option<CalendarId>, text: ByteString) {
+    fn push(&mut self, source: Source, text: ByteString) {
         self.bytes += text.len();
-        self.queue.push_back((calendar, text));
+        self.queue.push_back((source, text));
     }
 
-    fn drop_deltas(&mut self, calendar: CalendarId) {
+    fn close(&mut self, close: Close) {
+        self.close.get_or_insert_with(|| (close, Instant::now()));
+    }
+
+    /// Answers the version that the first of them would have continued.
+    fn drop_deltas(&mut self, calendar: CalendarId) -> Option<i64> {
+        let mut first = None;
         let mut freed = 0;
-        self.queue.retain(|(of, text)| {
-            let drop = *of == Some(calendar);
-            freed += if drop { text.len() } else { 0 };
-            !drop
+        self.queue.retain(|(source, text)| match source {
+            Source::Delta(of, prev) if *of == calendar => {
+                first.get_or_insert(*prev);
+                freed += text.len();
+                false
+            }
+            _ => true,
         });
         self.bytes -= freed;
-        self.dirty.insert(calendar);
-        self.over_since.get_or_insert_with(Instant::now);
+        first
     }
 
     fn next(&mut self) -> Option<Next> {
@@ -154,14 +207,22 @@ impl State {
         }
         if let Some((_, text)) = self.queue.pop_front() {
             self.bytes -= text.len();
+            if self.queue.is_empty() {
+                // An idle session keeps no room for what it was once sent.
+                self.queue = VecDeque::new();
+            }
             return Some(Next::Text(text));
         }
-        if let Some(close) = self.close {
+        if let Some((close, _)) = self.close {
             return Some(Next::Close(close));
         }
         self.over_since = None;
+        if self.dirty.is_empty() {
+            return None;
+        }
         let dirty = std::mem::take(&mut self.dirty);
-        (!dirty.is_empty()).then_some(Next::Drained(dirty))
+        self.catching_up.extend(dirty.keys());
+        Some(Next::Drained(dirty))
     }
 }
 
@@ -169,32 +230,62 @@ impl State {
 mod tests {
     use super::*;
 
+    const BYTES_MAX: usize = 1000;
+
     fn text(length: usize) -> ByteString {
         "x".repeat(length).into()
     }
 
     #[test]
     fn over_the_bound_one_calendars_deltas_go_and_are_made_up_for() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(BYTES_MAX);
         let (slow, other) = (CalendarId::new(), CalendarId::new());
-        outbox.delta(slow, text(BYTES_MAX - 10));
-        outbox.delta(other, text(5));
-        outbox.delta(slow, text(100));
-        outbox.delta(slow, text(1));
-        outbox.answer(text(3));
         let next = || outbox.lock().next();
+        outbox.delta(slow, 6, text(1));
+        assert_eq!(
+            next(),
+            Some(Next::Text(text(1))),
+            "version 7 is with the client"
+        );
+        outbox.delta(slow, 7, text(BYTES_MAX - 10));
+        outbox.delta(other, 3, text(5));
+        outbox.delta(slow, 8, text(100));
+        outbox.delta(slow, 9, text(1));
+        outbox.answer(text(3));
         assert_eq!(next(), Some(Next::Text(text(5))));
         assert_eq!(next(), Some(Next::Text(text(3))));
-        assert_eq!(next(), Some(Next::Drained(BTreeSet::from([slow]))));
+        let has = BTreeMap::from([(slow, Some(7))]);
+        assert_eq!(next(), Some(Next::Drained(has)));
         assert_eq!(next(), None);
+        outbox.delta(slow, 10, text(9));
+        assert_eq!(next(), None, "what comes until then is made up for, too");
         assert_eq!(outbox.lock().bytes, 0);
-        outbox.delta(slow, text(7));
+        outbox.forget(slow);
+        outbox.delta(slow, 11, text(7));
         assert_eq!(next(), Some(Next::Text(text(7))));
     }
 
     #[test]
+    fn a_broken_stream_cannot_be_continued() {
+        let outbox = Outbox::new(BYTES_MAX);
+        let calendar = CalendarId::new();
+        outbox.delta(calendar, 1, text(1));
+        outbox.spoil(calendar);
+        let has = BTreeMap::from([(calendar, None)]);
+        assert_eq!(outbox.lock().next(), Some(Next::Drained(has)));
+    }
+
+    #[test]
+    fn what_passes_is_dropped_first() {
+        let outbox = Outbox::new(BYTES_MAX);
+        outbox.answer(text(BYTES_MAX / 2));
+        outbox.passing(text(1));
+        assert_eq!(outbox.lock().bytes, BYTES_MAX / 2);
+    }
+
+    #[test]
     fn a_client_that_asks_without_reading_is_closed_and_what_was_said_comes_first() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(BYTES_MAX);
         for _ in 0..6 {
             outbox.answer(text(BYTES_MAX));
         }

@@ -8,7 +8,7 @@ use schema::ids::CalendarId;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::problem::{Conflict, FieldError, Problem};
+use crate::problem::{Conflict, FieldError, Problem, Refused};
 use crate::wire::entry::Entry;
 
 /// A frame to the client.
@@ -44,6 +44,8 @@ pub(super) enum Reply<'a, T: Serialize> {
         conflict: Option<&'a Conflict>,
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         errors: &'a [FieldError],
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        refused: &'a [Refused],
     },
     Snapshot {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +98,7 @@ pub(super) fn error(id: Option<u64>, problem: &Problem) -> ByteString {
         retryable: problem.retryable(),
         conflict: problem.conflict.as_ref(),
         errors: &problem.errors,
+        refused: &problem.refused,
     }
     .text()
 }

@@ -10,36 +10,30 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use actix_web::rt::task::JoinHandle;
 use actix_web::{rt, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
 use chrono::Utc;
 use schema::ids::CalendarId;
 use uuid::Uuid;
 
+use super::allowance::Allowance;
 use super::close::Close;
 use super::outbox::{Next, Outbox};
 use super::replies::Plain;
+use super::sessions::Group;
 use super::speaker::Speaker;
 use super::subscribe::Followed;
 use crate::app::App;
 use crate::problem::Problem;
 
-/// No `connect` within this long ends the session.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Between pings.
-const PING_EVERY: Duration = Duration::from_secs(25);
-/// Nothing heard for this long after a ping ends the session.
-const PONG_WITHIN: Duration = Duration::from_secs(8);
-/// A token may have ended this long before the session does.
-const TOKEN_GRACE: Duration = Duration::from_secs(25);
-/// How often positions are told without being asked.
-const MARK_EVERY: Duration = Duration::from_secs(10);
-/// A queue over its bound that does not run empty within this long ends the session.
-const DRAIN_WITHIN: Duration = Duration::from_secs(10);
-/// How often the rights of a session that follows something are looked at again.
-const RECHECK_EVERY: Duration = Duration::from_secs(30);
-/// How often the above are looked at.
-const TICK: Duration = Duration::from_secs(1);
+/// How often a session looks at the time, at the most and at the least.
+const TICK_MIN: Duration = Duration::from_millis(10);
+const TICK_MAX: Duration = Duration::from_secs(1);
+/// Bad frames are forgiven after this long.
+const BAD_FRAMES_WITHIN: Duration = Duration::from_secs(60);
+/// How many times as many frames as in a second may come at once.
+const FRAMES_BURST: u32 = 10;
 
 /// Starts a session on an opened socket.
 pub(super) fn start(
@@ -48,27 +42,34 @@ pub(super) fn start(
     stream: AggregatedMessageStream,
     address: Option<IpAddr>,
 ) {
-    let outbox = Arc::new(Outbox::default());
+    let outbox = Arc::new(Outbox::new(app.config.ws_outbox_bytes));
     Session::create(move |context| {
         context.add_stream(stream);
-        let writer = write(socket, Arc::clone(&outbox), context.address());
-        let number = app.sessions.add(Arc::clone(&outbox));
-        rt::spawn(writer);
+        let number = app.sessions.add(Arc::clone(&outbox), context.address());
+        if app.sessions.len() > app.config.ws_sessions {
+            outbox.close(Close::Overloaded);
+        }
+        let now = Instant::now();
+        let frames = app.config.ws_frames_per_second;
         Session {
             id: Uuid::new_v4(),
             number,
+            writer: rt::spawn(write(socket, Arc::clone(&outbox), context.address())),
             app,
             outbox,
             address,
             speaker: None,
+            groups: Vec::new(),
             followed: HashMap::new(),
             asked: HashMap::new(),
             commands: 0,
+            allowance: Allowance::new(frames, frames.saturating_mul(FRAMES_BURST), now),
             bad_frames: 0,
-            opened: Instant::now(),
-            heard: Instant::now(),
-            pinged: Instant::now(),
-            marked: Instant::now(),
+            bad_since: now,
+            opened: now,
+            heard: now,
+            pinged: now,
+            marked: now,
             reading: Arc::default(),
         }
     });
@@ -81,7 +82,7 @@ async fn write(mut socket: actix_ws::Session, outbox: Arc<Outbox>, session: Addr
             Next::Text(text) => socket.text(text).await,
             Next::Ping => socket.ping(b"").await,
             Next::Drained(calendars) => {
-                session.do_send(following::StartAgain(calendars));
+                session.do_send(following::CatchUp(calendars));
                 Ok(())
             }
             Next::Close(close) => {
@@ -101,19 +102,30 @@ async fn write(mut socket: actix_ws::Session, outbox: Arc<Outbox>, session: Addr
 #[rtype(result = "()")]
 struct Ended;
 
-struct Session {
+/// What the speaker may do has changed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct RightsChanged;
+
+pub(super) struct Session {
     id: Uuid,
     number: u64,
     app: web::Data<App>,
     outbox: Arc<Outbox>,
+    /// Sends what the outbox has; ends with the session, also when the socket takes nothing.
+    writer: JoinHandle<()>,
     address: Option<IpAddr>,
     /// `None` until it has connected.
     speaker: Option<Speaker>,
+    /// Whom it is counted and told with.
+    groups: Vec<Group>,
     followed: HashMap<CalendarId, Followed>,
     /// The newest subscribe of each calendar: an older one that is still under way is dropped.
     asked: HashMap<CalendarId, u64>,
     commands: usize,
+    allowance: Allowance,
     bad_frames: u32,
+    bad_since: Instant,
     opened: Instant,
     heard: Instant,
     pinged: Instant,
@@ -126,13 +138,36 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.run_interval(TICK, |session, _| session.tick());
-        context.run_interval(RECHECK_EVERY, |session, context| session.recheck(context));
+        let config = &self.app.config;
+        let shortest = [
+            config.ws_connect_ms,
+            config.ws_ping_ms,
+            config.ws_pong_ms,
+            config.ws_token_grace_ms,
+            config.ws_mark_ms,
+            config.ws_drain_ms,
+            config.ws_close_ms,
+        ];
+        let shortest = ms(shortest.into_iter().min().unwrap_or_default());
+        let tick = (shortest / 4).clamp(TICK_MIN, TICK_MAX);
+        context.run_interval(tick, |session, context| session.tick(context));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.app.sessions.remove(self.number);
-        self.outbox.close(Close::Gone);
+        self.app.sessions.remove(self.number, &self.groups);
+        self.writer.abort();
+    }
+}
+
+fn ms(value: u64) -> Duration {
+    Duration::from_millis(value)
+}
+
+impl Handler<RightsChanged> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: RightsChanged, context: &mut Self::Context) {
+        self.recheck(context);
     }
 }
 
@@ -173,29 +208,40 @@ impl StreamHandler<Result<AggregatedMessage, ProtocolError>> for Session {
 }
 
 impl Session {
-    fn tick(&mut self) {
+    fn tick(&mut self, context: &mut Context<Self>) {
+        let config = &self.app.config;
+        if let Some(closing) = self.outbox.closing_for() {
+            // The peer had its time to hear why; a write that is stuck ends here.
+            if closing > ms(config.ws_close_ms) {
+                context.stop();
+            }
+            return;
+        }
         match &self.speaker {
-            None if self.opened.elapsed() > CONNECT_WITHIN => {
+            None if self.opened.elapsed() > ms(config.ws_connect_ms) => {
                 self.outbox.close(Close::BadToken);
             }
             Some(Speaker::Known { principal, .. }) => {
                 let over = Utc::now() - principal.until;
-                if over.to_std().is_ok_and(|over| over > TOKEN_GRACE) {
+                if over
+                    .to_std()
+                    .is_ok_and(|over| over > ms(config.ws_token_grace_ms))
+                {
                     self.outbox.close(Close::BadToken);
                 }
             }
             None | Some(Speaker::Visitor(_)) => {}
         }
-        if self.heard < self.pinged && self.pinged.elapsed() > PONG_WITHIN {
+        if self.heard < self.pinged && self.pinged.elapsed() > ms(config.ws_pong_ms) {
             self.outbox.close(Close::NoPong);
-        } else if self.pinged.elapsed() > PING_EVERY {
+        } else if self.pinged.elapsed() > ms(config.ws_ping_ms) {
             self.pinged = Instant::now();
             self.outbox.ping();
         }
-        if self.outbox.over_for() > DRAIN_WITHIN {
+        if self.outbox.over_for() > ms(config.ws_drain_ms) {
             self.outbox.close(Close::TooSlow);
         }
-        if self.marked.elapsed() > MARK_EVERY && !self.followed.is_empty() {
+        if self.marked.elapsed() > ms(config.ws_mark_ms) && !self.followed.is_empty() {
             self.marked = Instant::now();
             let positions: BTreeMap<CalendarId, i64> = self
                 .followed

@@ -6,6 +6,7 @@ use schema::ids::TenantId;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::access::AccessRule;
 use crate::auth::principal::{Member, Principal, member_of};
 use crate::practices::{self, Practice};
 use crate::problem::Problem;
@@ -39,6 +40,17 @@ pub enum Asking {
 }
 
 impl Asking {
+    /// Whether a frame of that rule may be answered.
+    ///
+    /// # Errors
+    /// 403 where it may not.
+    pub fn check(&self, rule: AccessRule) -> Result<(), Problem> {
+        match self {
+            Self::Member(member) => rule.check_member(member),
+            Self::Visitor(_) => rule.check_visitor(),
+        }
+    }
+
     /// For what only members of a practice may do.
     ///
     /// # Errors
@@ -52,6 +64,18 @@ impl Asking {
 }
 
 impl Speaker {
+    /// Whether the speaker may go on speaking at all.
+    ///
+    /// # Errors
+    /// 401 when the account, its sign-in or the key is no more, 403 and 404 for what has become of a
+    /// practice's public side; 503 without a database.
+    pub async fn still_counts(self, app: &App) -> Result<(), Problem> {
+        match &self {
+            Self::Known { principal, .. } => principal.again(app).await.map(drop),
+            Self::Visitor(_) => self.asking(app, None).await.map(drop),
+        }
+    }
+
     /// The speaker as they may act now: in the workspace that the frame names, else in the
     /// session's. A visitor is in one practice, whatever a frame names.
     ///

@@ -7,6 +7,7 @@ use actix_web::web;
 use bytestring::ByteString;
 use engine::feed::Delta;
 use engine::scheduling::timeline::Timeline;
+use schema::ids::{CalendarId, TenantId};
 use schema::span::Span;
 
 use super::frames::Position;
@@ -23,108 +24,162 @@ use crate::wire::entry::{Entry, Reader};
 
 /// A client that is further behind gets a snapshot: shorter than the log.
 const RESUME_EVENTS_MAX: i64 = 500;
+/// More events than this are told as one.
+const RESUME_APART_MAX: usize = 8;
 
 /// What a session follows, and how to start again.
 pub(super) struct Followed {
-    pub member: Member,
+    pub tenant: TenantId,
+    pub reader: Reader,
     pub range: Span,
     pub attached: Attached,
 }
 
-/// Attaches and queues the first frames. `id` is absent where the server starts again by itself.
+/// Where a follower is.
+pub(super) enum From {
+    /// The client asked, and told where it is.
+    Client { id: u64, since: Option<Position> },
+    /// Nobody asked: the client has this version of the same state, and missed what came after.
+    Version(i64),
+    /// Nobody asked, and what the client has cannot be continued.
+    Nothing,
+}
+
+impl From {
+    /// The number of the frame to answer.
+    pub(super) fn id(&self) -> Option<u64> {
+        match self {
+            Self::Client { id, .. } => Some(*id),
+            Self::Version(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// Attaches and queues the first frames.
 pub(super) async fn follow(
     app: web::Data<App>,
     outbox: Arc<Outbox>,
-    member: Member,
-    calendar: schema::ids::CalendarId,
+    member: &Member,
+    calendar: CalendarId,
     range: Span,
-    since: Option<Position>,
-    id: Option<u64>,
+    from: From,
 ) -> Result<Followed, Problem> {
-    let cell = readable(&app, member.tenant(), calendar).await?;
-    let reader = reader(&member);
+    let tenant = member.tenant();
+    let cell = readable(&app, tenant, calendar).await?;
+    let reader = reader(member);
     let (attached, timeline) = app.hubs.attach(&app, &cell, reader, outbox);
-    let epoch = epoch(app.engine.epoch(), reader);
-    let resumed = match (since, id) {
-        (Some(since), Some(id)) if since.epoch == epoch => {
-            resume(&app, reader, &epoch, &timeline, calendar, since.version, id).await?
-        }
-        _ => None,
+    let state = State {
+        app: &app,
+        reader,
+        epoch: epoch(app.engine.epoch(), reader),
+        timeline: &timeline,
+        calendar,
+    };
+    let continued = match &from {
+        From::Client {
+            since: Some(since), ..
+        } if since.epoch == state.epoch => Some(since.version),
+        From::Version(version) => Some(*version),
+        From::Client { .. } | From::Nothing => None,
+    };
+    let resumed = match continued {
+        Some(version) => state.resumed(version, from.id()).await?,
+        None => None,
     };
     let first = match resumed {
         Some(frames) => frames,
-        None => vec![snapshot(&app, reader, &epoch, &timeline, calendar, range, id).await?],
+        None => vec![state.snapshot(range, from.id()).await?],
     };
     attached.subscription.open(first);
     Ok(Followed {
-        member,
+        tenant,
+        reader,
         range,
         attached,
     })
 }
 
-async fn snapshot(
-    app: &App,
+/// The state that a subscription begins with, as its reader sees it.
+struct State<'a> {
+    app: &'a App,
     reader: Reader,
-    epoch: &str,
-    timeline: &Timeline,
-    calendar: schema::ids::CalendarId,
-    range: Span,
-    id: Option<u64>,
-) -> Result<ByteString, Problem> {
-    let shown = || timeline.overlapping(range).map(|claim| &**claim);
-    let names = names::of(app, reader.tenant, reader.sees_patients, shown()).await?;
-    let entries = shown()
-        .map(|claim| Entry::of(claim, reader.sees(claim), &names))
-        .collect();
-    let version = timeline.version();
-    Ok(Plain::Snapshot {
-        id,
-        calendar,
-        epoch,
-        version,
-        entries,
-    }
-    .text())
+    epoch: String,
+    timeline: &'a Timeline,
+    calendar: CalendarId,
 }
 
-/// The frames from `version` to the attached state; `None` where the log does not have them.
-async fn resume(
-    app: &App,
-    reader: Reader,
-    epoch: &str,
-    timeline: &Timeline,
-    calendar: schema::ids::CalendarId,
-    version: i64,
-    id: u64,
-) -> Result<Option<Vec<ByteString>>, Problem> {
-    let behind = timeline.version() - version;
-    if version < 0 || !(0..=RESUME_EVENTS_MAX).contains(&behind) {
-        return Ok(None);
+impl State<'_> {
+    async fn snapshot(&self, range: Span, id: Option<u64>) -> Result<ByteString, Problem> {
+        let shown = || self.timeline.overlapping(range).map(|claim| &**claim);
+        let reader = self.reader;
+        let names = names::of(self.app, reader.tenant, reader.sees_patients, shown()).await?;
+        let entries = shown()
+            .map(|claim| Entry::of(claim, reader.sees(claim), &names))
+            .collect();
+        Ok(Plain::Snapshot {
+            id,
+            calendar: self.calendar,
+            epoch: &self.epoch,
+            version: self.timeline.version(),
+            entries,
+        }
+        .text())
     }
-    let resumed = Plain::Resumed {
-        id,
-        calendar,
-        epoch,
-        version: timeline.version(),
-    }
-    .text();
-    let mut frames = vec![resumed];
-    let events = match behind {
-        0 => Vec::new(),
-        _ => app.engine.events_after(calendar, version, behind).await?,
-    };
-    let mut reached = version;
-    for event in events {
-        let delta = Delta::from(event);
-        if delta.prev != reached {
+
+    /// The frames from `version` to the state; `None` where the log does not have them.
+    async fn resumed(
+        &self,
+        version: i64,
+        id: Option<u64>,
+    ) -> Result<Option<Vec<ByteString>>, Problem> {
+        let behind = self.timeline.version() - version;
+        if version < 0 || !(0..=RESUME_EVENTS_MAX).contains(&behind) {
             return Ok(None);
         }
-        reached = delta.version;
-        let puts = DeltaView::puts(&delta);
-        let names = names::of(app, reader.tenant, reader.sees_patients, puts).await?;
-        let view = DeltaView::of(&delta, epoch.to_owned(), &names, |claim| reader.sees(claim));
-        frames.push(Reply::Delta(view).text());
+        let mut frames = Vec::new();
+        if let Some(id) = id {
+            let resumed = Plain::Resumed {
+                id,
+                calendar: self.calendar,
+                epoch: &self.epoch,
+                version: self.timeline.version(),
+            };
+            frames.push(resumed.text());
+        }
+        let events = match behind {
+            0 => Vec::new(),
+            _ => {
+                let engine = &self.app.engine;
+                engine.events_after(self.calendar, version, behind).await?
+            }
+        };
+        let mut deltas: Vec<Delta> = events.into_iter().map(Delta::from).collect();
+        let mut reached = version;
+        for delta in &deltas {
+            if delta.prev != reached {
+                return Ok(None);
+            }
+            reached = delta.version;
+        }
+        if reached != self.timeline.version() {
+            return Ok(None);
+        }
+        if id.is_none() || deltas.len() > RESUME_APART_MAX {
+            deltas = Delta::merged(deltas).into_iter().collect();
+        }
+        for delta in &deltas {
+            frames.push(self.delta(delta).await?);
+        }
+        Ok(Some(frames))
     }
-    Ok((reached == timeline.version()).then_some(frames))
+
+    async fn delta(&self, delta: &Delta) -> Result<ByteString, Problem> {
+        let reader = self.reader;
+        let puts = DeltaView::puts(delta);
+        let names = names::of(self.app, reader.tenant, reader.sees_patients, puts).await?;
+        let view = DeltaView::of(delta, self.epoch.clone(), &names, |claim| {
+            reader.sees(claim)
+        });
+        Ok(Reply::Delta(view).text())
+    }
 }

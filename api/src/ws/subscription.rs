@@ -22,6 +22,7 @@ pub struct Subscription {
 
 #[derive(Debug)]
 enum Gate {
+    /// With the version that each is to be applied to.
     Waiting(Vec<(i64, ByteString)>),
     Open,
 }
@@ -43,16 +44,16 @@ impl Subscription {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A delta to `version`; dropped where the first state has it already.
-    pub fn deliver(&self, version: i64, frame: &ByteString) {
+    /// A delta from `prev` to `version`; dropped where the first state has it already.
+    pub fn deliver(&self, prev: i64, version: i64, frame: &ByteString) {
         let mut gate = self.gate();
         if version <= self.sent.load(Ordering::Acquire) {
             return;
         }
         self.sent.store(version, Ordering::Release);
         match &mut *gate {
-            Gate::Waiting(frames) => frames.push((version, frame.clone())),
-            Gate::Open => self.outbox.delta(self.calendar, frame.clone()),
+            Gate::Waiting(frames) => frames.push((prev, frame.clone())),
+            Gate::Open => self.outbox.delta(self.calendar, prev, frame.clone()),
         }
     }
 
@@ -63,8 +64,8 @@ impl Subscription {
             self.outbox.answer(frame);
         }
         if let Gate::Waiting(frames) = std::mem::replace(&mut *gate, Gate::Open) {
-            for (_, frame) in frames {
-                self.outbox.delta(self.calendar, frame);
+            for (prev, frame) in frames {
+                self.outbox.delta(self.calendar, prev, frame);
             }
         }
     }

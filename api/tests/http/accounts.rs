@@ -26,6 +26,16 @@ async fn register(server: &Server, body: &Value) -> Answer {
     server.open("/auth/register", body).await
 }
 
+async fn reset(server: &Server, token: &str, password: &str) -> Answer {
+    let body = json!({ "token": token, "password": password });
+    server.open("/auth/reset-password", &body).await
+}
+
+async fn change(server: &Server, token: &str, current: &str, new: &str) -> Answer {
+    let body = json!({ "currentPassword": current, "newPassword": new });
+    server.post("/auth/change-password", token, &body).await
+}
+
 async fn as_owner(server: &Server, sql: &str) {
     let mut owner = AsyncPgConnection::establish(&server.db.url).await.unwrap();
     owner.batch_execute(sql).await.unwrap();
@@ -224,15 +234,17 @@ async fn a_forgotten_password_is_replaced_once_and_ends_all_sessions() {
     let forgot = json!({ "email": " SOL@test.ec" });
     server.open("/auth/forgot-password", &forgot).await.ok();
     let token = server.mail("sol@test.ec").await[0].token();
-    let reset = |token: &str, password: &str| {
-        let body = json!({ "token": token, "password": password });
-        async move { server.open("/auth/reset-password", &body).await }
-    };
     // A password that is refused does not use the link up.
-    reset(&token, "short").await.problem(422, "validation");
-    reset("x", NEW_PASSWORD).await.problem(422, "validation");
-    assert_eq!(reset(&token, NEW_PASSWORD).await.status, 204);
-    reset(&token, PASSWORD).await.problem(422, "validation");
+    reset(&server, &token, "short")
+        .await
+        .problem(422, "validation");
+    reset(&server, "x", NEW_PASSWORD)
+        .await
+        .problem(422, "validation");
+    assert_eq!(reset(&server, &token, NEW_PASSWORD).await.status, 204);
+    reset(&server, &token, PASSWORD)
+        .await
+        .problem(422, "validation");
     server
         .login("sol@test.ec", PASSWORD)
         .await
@@ -258,11 +270,13 @@ async fn a_forgotten_password_is_replaced_once_and_ends_all_sessions() {
         "UPDATE account_tokens SET expires_at = expires_at - interval '61 minutes'",
     )
     .await;
-    reset(&late, PASSWORD).await.problem(422, "validation");
+    reset(&server, &late, PASSWORD)
+        .await
+        .problem(422, "validation");
     server.open("/auth/forgot-password", &forgot).await.ok();
     server.open("/auth/forgot-password", &forgot).await.ok();
     let mail = server.mail("sol@test.ec").await;
-    reset(&mail[3].token(), PASSWORD)
+    reset(&server, &mail[3].token(), PASSWORD)
         .await
         .problem(422, "validation");
     // A link to confirm an address is no link for a password.
@@ -271,7 +285,7 @@ async fn a_forgotten_password_is_replaced_once_and_ends_all_sessions() {
         .open("/auth/verify-email", &verify)
         .await
         .problem(422, "validation");
-    assert_eq!(reset(&mail[4].token(), PASSWORD).await.status, 204);
+    assert_eq!(reset(&server, &mail[4].token(), PASSWORD).await.status, 204);
     server.stop().await;
 }
 
@@ -281,18 +295,17 @@ async fn changing_the_password_keeps_this_session_and_no_other() {
     server.practice("sol").await;
     let here = server.login("sol@test.ec", PASSWORD).await.ok();
     let there = server.login("sol@test.ec", PASSWORD).await.ok();
-    let change = |current: &str, new: &str| {
-        let body = json!({ "currentPassword": current, "newPassword": new });
-        let token = text(&here["accessToken"]).to_owned();
-        async move { server.post("/auth/change-password", &token, &body).await }
-    };
-    change("wrong password", NEW_PASSWORD)
+    let token = text(&here["accessToken"]);
+    change(&server, token, "wrong password", NEW_PASSWORD)
         .await
         .problem(422, "validation");
-    change(PASSWORD, "sol@test.ec")
+    change(&server, token, PASSWORD, "sol@test.ec")
         .await
         .problem(422, "validation");
-    assert_eq!(change(PASSWORD, NEW_PASSWORD).await.status, 204);
+    assert_eq!(
+        change(&server, token, PASSWORD, NEW_PASSWORD).await.status,
+        204
+    );
     server
         .get("/auth/me", text(&here["accessToken"]))
         .await

@@ -31,34 +31,3 @@ async fn broken_frames_are_answered_and_the_socket_stays_open() {
     assert_eq!(booked["type"], "ok", "{booked}");
     world.end().await;
 }
-
-#[actix_web::test]
-async fn the_close_code_says_what_was_wrong() {
-    let world = World::new().await;
-    let mut forged = world.bare_socket().await;
-    let refused = forged
-        .ask(json!({ "type": "connect", "token": "a.b.c" }))
-        .await;
-    assert_eq!(refused["code"], "unauthorized");
-    assert_eq!(forged.closed().await, 4001);
-
-    let mut silent = world.bare_socket().await;
-    assert_eq!(silent.closed().await, 4001, "no connect in time");
-
-    let mut noisy = world.socket().await;
-    for _ in 0..20 {
-        noisy.send_text("noise").await;
-    }
-    assert_eq!(noisy.closed().await, 4008);
-
-    let mut early = world.bare_socket().await;
-    let unknown = early
-        .ask(json!({ "type": "cancel", "appointmentId": world.practice.tenant }))
-        .await;
-    assert_eq!(unknown["type"], "error");
-
-    let mut open = world.socket().await;
-    let draining = tokio::task::spawn_local(async move { open.closed().await });
-    world.end().await;
-    assert_eq!(draining.await.unwrap(), 4201);
-}

@@ -2,11 +2,13 @@
 //! test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod closing;
 mod following;
 mod frames;
 mod import_ics;
 mod one_winner;
 mod public;
 mod rest;
+mod rights;
 mod socket;
 mod world;

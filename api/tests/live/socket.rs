@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// Far longer than anything takes: a test that hangs must end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: WebSocketStream<TcpStream>,
     next: u64,
     /// Frames that came while another one was waited for.
     unasked: VecDeque<Value>,
@@ -23,12 +23,25 @@ pub struct Socket {
 
 impl Socket {
     pub async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(address, stream).await
+    }
+
+    /// One whose kernel takes little that the program has not read.
+    pub async fn narrow(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        Self::over(address, socket.connect(address).await.unwrap()).await
+    }
+
+    async fn over(address: SocketAddr, stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
         let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
         let protocol = "denticloud.v1".parse().unwrap();
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
-        let (stream, response) = connect_async(request).await.unwrap();
+        let (stream, response) = client_async(request, stream).await.unwrap();
         assert_eq!(
             response.headers()["sec-websocket-protocol"],
             "denticloud.v1"
@@ -51,6 +64,15 @@ impl Socket {
         frame["id"] = json!(id);
         self.send_text(&frame.to_string()).await;
         id
+    }
+
+    /// As [`Self::say`]; `None` when the socket is closed.
+    pub async fn try_say(&mut self, mut frame: Value) -> Option<u64> {
+        let id = self.next;
+        self.next += 1;
+        frame["id"] = json!(id);
+        let sent = self.stream.send(Message::text(frame.to_string())).await;
+        sent.ok().map(|()| id)
     }
 
     /// Sends a frame and waits for its answer.

@@ -47,6 +47,11 @@ impl Answer {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(|config| config).await
+    }
+
+    /// With a server that is set otherwise.
+    pub async fn with(settings: impl FnOnce(Config) -> Config) -> Self {
         let db = TestDb::new().await;
         let practice = Practice::seed(&db, SIZE).await;
         let config = Config {
@@ -63,7 +68,7 @@ impl World {
             membership_cache_ms: 0,
             ..Config::default()
         };
-        let running = server::start(config).await.unwrap();
+        let running = server::start(settings(config)).await.unwrap();
         Self {
             db,
             practice,
@@ -90,6 +95,20 @@ impl World {
         self.token_of(self.practice.owner)
     }
 
+    /// Access and refresh token of a sign-in of the owner.
+    pub async fn sign_in(&self) -> (String, String) {
+        let app = &self.running.app;
+        let user = self.practice.owner;
+        let password = "Practice123!".to_owned();
+        let hash = app.passwords.hash(password.clone()).await.unwrap();
+        self.sql(&format!("UPDATE users SET password_hash = '{hash}'"))
+            .await;
+        let body = json!({ "email": format!("{user}@example.com"), "password": password });
+        let session = self.post("/auth/login", &body).await.expect(200);
+        let token = |name: &str| session[name].as_str().unwrap().to_owned();
+        (token("accessToken"), token("refreshToken"))
+    }
+
     pub async fn socket(&self) -> Socket {
         let mut socket = Socket::open(self.running.address).await;
         let connected = socket
@@ -108,10 +127,25 @@ impl World {
         socket
     }
 
+    /// Waits until something has become so that nobody tells of.
+    pub async fn until(&self, what: &str, holds: impl Fn(&api::app::App) -> bool) {
+        let waiting = async {
+            while !holds(&self.running.app) {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, waiting).await.expect(what);
+    }
+
     /// What somebody with the database's own rights does.
     pub async fn sql(&self, statements: &str) {
         let mut owner = AsyncPgConnection::establish(&self.db.url).await.unwrap();
         owner.batch_execute(statements).await.unwrap();
+    }
+
+    pub async fn narrow_socket(&self) -> Socket {
+        Socket::narrow(self.running.address).await
     }
 
     pub async fn bare_socket(&self) -> Socket {

@@ -1,6 +1,6 @@
 //! What an outside calendar's busy times change: nothing where they are as they were.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use schema::calendars;
 use schema::commit::{Change, Label};
@@ -34,6 +34,7 @@ pub(super) async fn plan(planner: &Planner<'_>, import: &Import) -> Result<Plan,
         change: tx,
         books: SmallVec::new(),
         states: SmallVec::new(),
+        keeps: SmallVec::new(),
         frees: SmallVec::new(),
     };
     let mut claims_del = Vec::new();
@@ -68,6 +69,7 @@ pub(super) async fn plan(planner: &Planner<'_>, import: &Import) -> Result<Plan,
         let label = Label {
             title: busy.title.clone(),
             source: Some(import.source.clone()),
+            block: None,
         };
         labels.insert(busy.id, label);
     }
@@ -91,12 +93,5 @@ pub(super) async fn plan(planner: &Planner<'_>, import: &Import) -> Result<Plan,
         labels,
         ..planner.change(&done)?
     };
-    Ok(Plan {
-        change,
-        asks,
-        cells,
-        chosen: BTreeSet::new(),
-        patient: None,
-        done,
-    })
+    Ok(Plan::new(change, asks, cells, done))
 }

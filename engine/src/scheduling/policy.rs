@@ -14,6 +14,8 @@ pub struct Policy {
     pub horizon_days: i64,
     /// How long a hold lasts, in minutes.
     pub hold_min: i64,
+    /// The public cancels and moves a booking at least this many minutes before it.
+    pub cancellation_min: i64,
 }
 
 impl Default for Policy {
@@ -23,6 +25,7 @@ impl Default for Policy {
             min_notice_min: 60,
             horizon_days: 365,
             hold_min: 5,
+            cancellation_min: 24 * 60,
         }
     }
 }

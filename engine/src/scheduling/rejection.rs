@@ -1,10 +1,11 @@
 //! Why a command is refused, as values: the same codes over REST and WebSocket.
 
-use schema::ids::CalendarId;
+use schema::ids::{AppointmentId, CalendarId};
 use schema::span::{Minute, Span};
+use serde::{Deserialize, Serialize};
 
 /// A refusal that is the caller's to mend.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
     #[error("someone else's booking, block or external time is in the way")]
     SlotTaken(Conflict),
@@ -36,23 +37,41 @@ pub enum Rejection {
     NotFound(Missing),
     #[error("the time must be 1 minute to 24 hours long")]
     BadDuration,
+    #[error("{message}")]
+    Invalid { field: String, message: String },
+    /// Of a command about several visits: everything that refuses it, never empty.
+    #[error("{} of the visits cannot be where they should", .0.len())]
+    Several(Vec<Refused>),
+}
+
+/// One visit that a command about several could not place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// A visit that is there already.
+    pub appointment: Option<AppointmentId>,
+    /// When it should have been.
+    pub start: Minute,
+    pub why: Rejection,
 }
 
 /// What is in the way: where and when, never whose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     pub calendar: CalendarId,
     pub span: Span,
 }
 
 /// What a command names that is not there, or not for the asker to see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Missing {
     Appointment,
+    Block,
     Calendar,
+    Occurrence,
     Operatory,
     Patient,
     Provider,
+    Series,
     Tenant,
     Treatment,
 }
@@ -61,10 +80,13 @@ impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Appointment => "appointment",
+            Self::Block => "block",
             Self::Calendar => "calendar",
+            Self::Occurrence => "occurrence",
             Self::Operatory => "operatory",
             Self::Patient => "patient",
             Self::Provider => "provider",
+            Self::Series => "series",
             Self::Tenant => "practice",
             Self::Treatment => "treatment",
         })
@@ -91,6 +113,19 @@ impl Rejection {
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::NotFound(_) => "not_found",
             Self::BadDuration => "bad_duration",
+            Self::Invalid { .. } => "validation",
+            Self::Several(refused) => refused
+                .first()
+                .map_or("slot_taken", |first| first.why.code()),
+        }
+    }
+
+    /// A field of the command that cannot be taken as it is.
+    #[must_use]
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.to_owned(),
+            message: message.into(),
         }
     }
 }

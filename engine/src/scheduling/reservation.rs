@@ -22,6 +22,8 @@ pub struct Ask {
     pub books: SmallVec<[Span; 2]>,
     /// Time that is taken as a fact (block, external), free or not.
     pub states: SmallVec<[Span; 2]>,
+    /// Time that is taken as a fact and must hold no booking: other facts may be there.
+    pub keeps: SmallVec<[Span; 2]>,
     /// Claims that the change deletes or replaces; they must still be there as they are.
     pub frees: SmallVec<[(ClaimId, Span); 2]>,
 }
@@ -33,12 +35,14 @@ impl Ask {
             .iter()
             .copied()
             .chain(self.states.iter().copied())
+            .chain(self.keeps.iter().copied())
             .chain(freed)
     }
 
     /// Whether the outcome of one may matter to the other. Two facts never matter to each other.
     fn concerns(&self, other: &Self) -> bool {
-        let only_facts = |ask: &Self| ask.books.is_empty() && ask.frees.is_empty();
+        let only_facts =
+            |ask: &Self| ask.books.is_empty() && ask.keeps.is_empty() && ask.frees.is_empty();
         if only_facts(self) && only_facts(other) {
             return false;
         }
@@ -151,10 +155,15 @@ impl<W> Reservations<W> {
                 return Answer::Gone(*id);
             }
         }
-        let in_the_way = ask.books.iter().find_map(|span| {
+        let others = |span: &Span| {
             settled
                 .overlapping(*span)
-                .find(|claim| !ask.frees.iter().any(|(id, _)| *id == claim.id))
+                .filter(|claim| !ask.frees.iter().any(|(id, _)| *id == claim.id))
+        };
+        let in_the_way = ask.books.iter().find_map(|span| others(span).next());
+        let in_the_way = in_the_way.or_else(|| {
+            let mut kept = ask.keeps.iter();
+            kept.find_map(|span| others(span).find(|claim| claim.kind.is_booking()))
         });
         match in_the_way {
             Some(claim) => Answer::Taken(Arc::clone(claim)),

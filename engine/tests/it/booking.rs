@@ -139,13 +139,14 @@ async fn a_move_onto_its_own_time_then_cancel_gives_the_time_back() {
 
     let stale = world
         .engine
-        .execute(world.request(Command::Cancel {
+        .execute(world.request(Command::Cancel(engine::command::Cancel {
             appointment: Target {
                 id: booked.id,
                 version: Some(1),
             },
             reason: String::new(),
-        }))
+            code: None,
+        })))
         .await;
     assert_eq!(
         stale.unwrap_err(),
@@ -154,13 +155,14 @@ async fn a_move_onto_its_own_time_then_cancel_gives_the_time_back() {
 
     let cancelled = world
         .engine
-        .execute(world.request(Command::Cancel {
+        .execute(world.request(Command::Cancel(engine::command::Cancel {
             appointment: Target {
                 id: booked.id,
                 version: Some(2),
             },
             reason: "flu".into(),
-        }))
+            code: None,
+        })))
         .await;
     assert_eq!(world.appointment(cancelled).status, Status::Cancelled);
     world.book_now(1, 0, start.plus(15)).await;
@@ -236,13 +238,14 @@ async fn another_tenants_appointment_is_not_there() {
     let world = World::new(SIZE).await;
     let neighbour = Practice::seed_sharing(&world.db, &world.practice, 1).await;
     let booked = world.book_now(0, 0, world.at(1, 9, 0)).await;
-    let mut request = world.request(Command::Cancel {
+    let mut request = world.request(Command::Cancel(engine::command::Cancel {
         appointment: Target {
             id: booked.id,
             version: None,
         },
         reason: String::new(),
-    });
+        code: None,
+    }));
     request.tenant = neighbour.tenant;
     assert_eq!(
         code(world.engine.execute(request).await.unwrap_err()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use engine::Engine;
-use engine::command::{Command, Target};
+use engine::command::{Cancel, Command, Target};
 use engine::directory::Following;
 use engine::feed::{Delta, Follower};
 use engine::scheduling::timeline::Timeline;
@@ -114,10 +114,11 @@ async fn come_and_go(engine: &Engine, world: &World, patient: usize) {
             version: None,
         };
         let reason = String::new();
-        let cancel = Command::Cancel {
+        let cancel = Command::Cancel(Cancel {
             appointment,
             reason,
-        };
+            code: None,
+        });
         engine.execute(world.request(cancel)).await.unwrap();
     }
 }

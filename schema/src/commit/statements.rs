@@ -3,22 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bytea, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamp, Timestamptz,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::rows::Rows;
 use super::{Answer, Change, Found, RulesSeen};
+use crate::appointments::Row;
 use crate::ids::{
-    AppointmentId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId, ProviderId,
-    SeriesId, TenantId, TreatmentId, TxId, UserId,
+    AppointmentId, BlockId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId,
+    ProviderId, SeriesId, TenantId, TreatmentId, TxId, UserId,
 };
-use crate::schema::{calendars, claims, clinics, holds, tenants};
+use crate::models::appointment::Appointment;
+use crate::schema::{appointments, blocks, calendars, claims, clinics, holds, tenants};
 
 type SqlUuid = diesel::sql_types::Uuid;
 
@@ -70,8 +74,8 @@ array_statement! {
     /// alone, which the caller sees in the count.
     UpsertAppointments:
     "INSERT INTO appointments AS a (id, tenant_id, version, status, start_at, end_at, patient_id, \
-     provider_id, operatory_id, treatment_id, pattern, series_id, notes, cancel_reason, \
-     confirmed_via, created_by) SELECT * FROM unnest(",
+     provider_id, operatory_id, treatment_id, pattern, series_id, occurrence, detached, notes, \
+     cancel_reason, cancel_code, confirmed_via, created_by) SELECT * FROM unnest(",
     [
         id: Vec<AppointmentId> as SqlUuid,
         tenant: Vec<TenantId> as SqlUuid,
@@ -85,16 +89,20 @@ array_statement! {
         treatment: Vec<TreatmentId> as SqlUuid,
         pattern: Vec<Value> as Jsonb,
         series: Vec<Option<SeriesId>> as Nullable<SqlUuid>,
+        occurrence: Vec<Option<NaiveDateTime>> as Nullable<Timestamp>,
+        detached: Vec<bool> as Bool,
         notes: Vec<Option<String>> as Nullable<Text>,
         cancel_reason: Vec<Option<String>> as Nullable<Text>,
+        cancel_code: Vec<Option<&'static str>> as Nullable<Text>,
         confirmed_via: Vec<Option<String>> as Nullable<Text>,
         created_by: Vec<Option<UserId>> as Nullable<SqlUuid>,
     ],
     ") ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, \
      start_at = excluded.start_at, end_at = excluded.end_at, patient_id = excluded.patient_id, \
      provider_id = excluded.provider_id, operatory_id = excluded.operatory_id, \
-     treatment_id = excluded.treatment_id, pattern = excluded.pattern, notes = excluded.notes, \
-     cancel_reason = excluded.cancel_reason, confirmed_via = excluded.confirmed_via, \
+     treatment_id = excluded.treatment_id, pattern = excluded.pattern, \
+     detached = excluded.detached, notes = excluded.notes, \
+     cancel_reason = excluded.cancel_reason, cancel_code = excluded.cancel_code, confirmed_via = excluded.confirmed_via, \
      updated_at = now() WHERE a.version = excluded.version - 1 AND a.tenant_id = excluded.tenant_id"
 }
 
@@ -125,8 +133,9 @@ array_statement! {
 array_statement! {
     InsertClaims:
     "INSERT INTO claims (id, calendar_id, tenant_id, kind, during, appointment_id, hold_id, source, \
-     title) SELECT id, calendar_id, tenant_id, kind, tstzrange(start_at, end_at), appointment_id, \
-     hold_id, source, title FROM unnest(",
+     title, block_id, occurrence, detached) SELECT id, calendar_id, tenant_id, kind, \
+     tstzrange(start_at, end_at), appointment_id, hold_id, source, title, block_id, occurrence, \
+     detached FROM unnest(",
     [
         id: Vec<ClaimId> as SqlUuid,
         calendar: Vec<CalendarId> as SqlUuid,
@@ -138,8 +147,12 @@ array_statement! {
         hold: Vec<Option<HoldId>> as Nullable<SqlUuid>,
         source: Vec<Option<String>> as Nullable<Text>,
         title: Vec<Option<String>> as Nullable<Text>,
+        block: Vec<Option<BlockId>> as Nullable<SqlUuid>,
+        occurrence: Vec<Option<NaiveDateTime>> as Nullable<Timestamp>,
+        detached: Vec<bool> as Bool,
     ],
-    ") AS c(id, calendar_id, tenant_id, kind, start_at, end_at, appointment_id, hold_id, source, title)"
+    ") AS c(id, calendar_id, tenant_id, kind, start_at, end_at, appointment_id, hold_id, source, \
+     title, block_id, occurrence, detached)"
 }
 
 array_statement! {
@@ -192,9 +205,11 @@ array_statement! {
 
 array_statement! {
     InsertAudit:
-    "INSERT INTO audit_log (tenant_id, actor, action, subject, subject_id, tx, overrides) \
+    "INSERT INTO audit_log (tenant_id, actor, action, subject, subject_id, tx, overrides, before, \
+     after, role, address, request_id) \
      SELECT tenant_id, actor, action, split_part(action, '.', 1), subject_id, tx, \
-     coalesce(string_to_array(nullif(overrides, ''), ','), '{}') FROM unnest(",
+     coalesce(string_to_array(nullif(overrides, ''), ','), '{}'), before, after, role, address, \
+     request_id FROM unnest(",
     [
         tenant: Vec<TenantId> as SqlUuid,
         actor: Vec<String> as Text,
@@ -202,8 +217,14 @@ array_statement! {
         subject: Vec<Uuid> as SqlUuid,
         tx: Vec<TxId> as SqlUuid,
         overrides: Vec<String> as Text,
+        before: Vec<Option<Value>> as Nullable<Jsonb>,
+        after: Vec<Option<Value>> as Nullable<Jsonb>,
+        role: Vec<Option<String>> as Nullable<Text>,
+        address: Vec<Option<String>> as Nullable<Text>,
+        request: Vec<Option<String>> as Nullable<Text>,
     ],
-    ") AS a(tenant_id, actor, action, subject_id, tx, overrides)"
+    ") AS a(tenant_id, actor, action, subject_id, tx, overrides, before, after, role, address, \
+     request_id)"
 }
 
 /// Opens the transaction, locks the calendars in the order of their ids, and reads what the
@@ -230,10 +251,16 @@ pub(super) async fn begin_and_look(
         wanted.key.push(key.key.clone());
     }
     let no_keys = wanted.key.is_empty();
+    let changed: Vec<AppointmentId> = changes
+        .iter()
+        .flat_map(|change| &change.appointments)
+        .filter(|appointment| appointment.version > 1)
+        .map(|appointment| appointment.id)
+        .collect();
 
     // Sent together, run one after the other: see `AsyncPgConnection` on pipelining.
     let connection = &*connection;
-    let (_, versions, (xid, at), tenant_rules, clinic_rules, keys) = futures_util::try_join!(
+    let (_, versions, (xid, at), tenant_rules, clinic_rules, keys, earlier) = futures_util::try_join!(
         async { (&mut &*connection).batch_execute("BEGIN").await },
         async {
             calendars::table
@@ -270,6 +297,16 @@ pub(super) async fn begin_and_look(
                 .load::<(TenantId, String, String, Vec<u8>, Value)>(&mut &*connection)
                 .await
         },
+        async {
+            if changed.is_empty() {
+                return Ok(Vec::new());
+            }
+            appointments::table
+                .filter(appointments::id.eq_any(&changed))
+                .select(Row::as_select())
+                .load(&mut &*connection)
+                .await
+        },
     )?;
     let keys = keys
         .into_iter()
@@ -288,6 +325,10 @@ pub(super) async fn begin_and_look(
             clinics: clinic_rules.into_iter().collect(),
         },
         keys,
+        earlier: earlier
+            .into_iter()
+            .map(|row| Appointment::try_from(row).map(|visit| (visit.id, visit)))
+            .collect::<QueryResult<_>>()?,
     })
 }
 
@@ -320,8 +361,18 @@ pub(super) async fn write(
     connection: &mut AsyncPgConnection,
     node: Uuid,
     accepted: &[(&Change, &BTreeMap<CalendarId, i64>)],
+    earlier: &BTreeMap<AppointmentId, Appointment>,
 ) -> QueryResult<()> {
-    let rows = Rows::of(node, accepted)?;
+    let rows = Rows::of(node, accepted, earlier)?;
+    // Rare, so not worth a place in the pipeline; before what points at them.
+    for (change, _) in accepted {
+        for series in &change.series {
+            crate::series::write(connection, series).await?;
+        }
+        for block in &change.blocks_put {
+            crate::blocks::write(connection, block).await?;
+        }
+    }
     let mut connection = &*connection;
     let upserted = rows.appointments.id.len();
     let deleted = rows.deleted_claims.len();
@@ -346,6 +397,15 @@ pub(super) async fn write(
     )?;
     if !rows.deleted_holds.is_empty() {
         diesel::delete(holds::table.filter(holds::id.eq_any(&rows.deleted_holds)))
+            .execute(&mut connection)
+            .await?;
+    }
+    let unused: Vec<BlockId> = accepted
+        .iter()
+        .flat_map(|(change, _)| change.blocks_del.iter().copied())
+        .collect();
+    if !unused.is_empty() {
+        diesel::delete(blocks::table.filter(blocks::id.eq_any(&unused)))
             .execute(&mut connection)
             .await?;
     }

@@ -1,5 +1,6 @@
 //! Appointments as rows.
 
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
@@ -59,6 +60,56 @@ impl Status {
     }
 }
 
+/// Why a visit was cancelled, for counting; the words are beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelCode {
+    /// The patient has asked for it.
+    PatientRequest,
+    PatientIll,
+    /// Whoever leads the visit is ill.
+    ProviderIll,
+    /// Another reason of the practice's.
+    Practice,
+    /// The patient could not be reached.
+    NoAnswer,
+    /// Booked twice.
+    Duplicate,
+    Other,
+}
+
+impl CancelCode {
+    pub const ALL: [Self; 7] = [
+        Self::PatientRequest,
+        Self::PatientIll,
+        Self::ProviderIll,
+        Self::Practice,
+        Self::NoAnswer,
+        Self::Duplicate,
+        Self::Other,
+    ];
+
+    /// As the database and the wire call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PatientRequest => "patient_request",
+            Self::PatientIll => "patient_ill",
+            Self::ProviderIll => "provider_ill",
+            Self::Practice => "practice",
+            Self::NoAnswer => "no_answer",
+            Self::Duplicate => "duplicate",
+            Self::Other => "other",
+        }
+    }
+
+    /// The code of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+}
+
 /// A visit as it is kept: the state after a command, written as one upsert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,8 +126,17 @@ pub struct Appointment {
     pub treatment: TreatmentId,
     pub pattern: Vec<Placed>,
     pub series: Option<SeriesId>,
+    /// Of a series' visit: the local start that the rule gave it. It stays when the visit moves,
+    /// and names it within the series (RFC 5545's RECURRENCE-ID).
+    #[serde(default)]
+    pub occurrence: Option<NaiveDateTime>,
+    /// Moved on its own: edits of its series leave it alone.
+    #[serde(default)]
+    pub detached: bool,
     pub notes: Option<String>,
     pub cancel_reason: Option<String>,
+    #[serde(default)]
+    pub cancel_code: Option<CancelCode>,
     pub confirmed_via: Option<String>,
     pub created_by: Option<UserId>,
 }

@@ -22,6 +22,14 @@ pub struct Claim {
     pub kind: ClaimKind,
 }
 
+impl Claim {
+    /// Whether it is time of that appointment.
+    #[must_use]
+    pub fn belongs_to(&self, appointment: AppointmentId) -> bool {
+        matches!(&self.kind, ClaimKind::Appointment { visit } if visit.id == appointment)
+    }
+}
+
 /// Why the span is taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -5,6 +5,7 @@ use schema::audit;
 use schema::test_db::TestDb;
 
 use super::bookings::{NINE, booking, commit_now, hold, key, moved};
+use super::many::{block, series};
 use super::support::{engine, owner, practice, run};
 
 const OVERLAP: &str = "no two bookings of a calendar overlap";
@@ -13,6 +14,8 @@ const NUMBERS: &str = "each calendar's events are numbered without a gap";
 const PATTERN: &str = "every appointment has exactly the claims of its pattern";
 const TENANT: &str = "a claim belongs to its appointment's tenant";
 const HOLDS: &str = "every hold has claims, and every held claim a hold";
+const SERIES: &str = "a series' visits are its patient's, and it has some";
+const BLOCKS: &str = "a block's claims are on its calendar, and it has some";
 const KEYS: &str = "the answer kept for a key points at what was committed";
 const OUTBOX: &str = "every command has told the outbox";
 const FOLD: &str = "folding each calendar's events gives its state";
@@ -28,6 +31,11 @@ async fn good() -> TestDb {
     commit_now(&mut engine, &practice, &changes).await.unwrap();
     let third = moved(&practice, &second, NINE.plus(60));
     commit_now(&mut engine, &practice, &[third]).await.unwrap();
+    let repeated = [
+        series(&practice, 1, 1, 2, NINE.plus(120), 2),
+        block(&practice, 1, NINE.plus(600)),
+    ];
+    commit_now(&mut engine, &practice, &repeated).await.unwrap();
     db
 }
 
@@ -44,7 +52,7 @@ async fn a_good_database_passes_every_check() {
     assert!(report.is_clean(), "{report}");
     let mut promises: Vec<&str> = report.0.iter().map(|finding| finding.promise).collect();
     let mut all = vec![
-        OVERLAP, CONSTRAINT, NUMBERS, PATTERN, TENANT, HOLDS, KEYS, OUTBOX, FOLD,
+        OVERLAP, CONSTRAINT, NUMBERS, PATTERN, TENANT, HOLDS, SERIES, BLOCKS, KEYS, OUTBOX, FOLD,
     ];
     promises.sort_unstable();
     all.sort_unstable();
@@ -194,4 +202,32 @@ async fn a_log_that_tells_another_story_is_found() {
         SELECT gen_random_uuid(), calendar_id, tenant_id, 'block', '[2027-03-03 09:00Z,2027-03-03 10:00Z)'
         FROM claims WHERE kind = 'hold'";
     assert_eq!(spoilt(unlisted).await, [FOLD]);
+}
+
+#[tokio::test]
+async fn a_series_or_a_block_with_nothing_or_with_what_is_not_its_own_is_found() {
+    let stranger = "UPDATE series SET patient_id = gen_random_uuid()";
+    assert_eq!(spoilt_rows("series", stranger).await, [SERIES]);
+    let forgotten = "INSERT INTO series (id, tenant_id, patient_id, provider_id, treatment_id,
+            first_start, zone, policy)
+        SELECT gen_random_uuid(), tenant_id, patient_id, provider_id, treatment_id, first_start,
+            zone, 'skip' FROM series";
+    assert_eq!(spoilt_rows("series", forgotten).await, [SERIES]);
+    let elsewhere = "UPDATE blocks SET calendar_id = gen_random_uuid()";
+    assert_eq!(spoilt_rows("blocks", elsewhere).await, [BLOCKS]);
+    let empty =
+        "INSERT INTO blocks (id, tenant_id, calendar_id, kind, first_start, first_end, zone)
+        SELECT gen_random_uuid(), tenant_id, calendar_id, kind, first_start, first_end, zone
+        FROM blocks";
+    assert_eq!(spoilt_rows("blocks", empty).await, [BLOCKS]);
+}
+
+/// As [`spoilt`], of a table that [`super::commit::everything`] does not show.
+async fn spoilt_rows(table: &str, sql: &str) -> Vec<&'static str> {
+    let db = good().await;
+    let mut owner = owner(&db).await;
+    run(&mut owner, "SET session_replication_role = 'replica'").await;
+    let touched = super::support::touched(&mut owner, sql).await.unwrap();
+    assert!(touched > 0, "this spoils nothing in {table}: {sql}");
+    broken(&db).await
 }

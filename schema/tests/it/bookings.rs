@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diesel_async::AsyncPgConnection;
+use schema::audit_log::Origin;
 use schema::commit::{Change, CommitError, Committed, Key, RulesSeen, Verdict, commit};
 use schema::ids::{AppointmentId, CalendarId, ClaimId, HoldId, TxId};
 use schema::models::appointment::{Appointment, Status};
@@ -56,8 +57,11 @@ pub fn booking(
             part(Role::Patient, patients),
         ],
         series: None,
+        occurrence: None,
+        detached: false,
         notes: None,
         cancel_reason: None,
+        cancel_code: None,
         confirmed_via: None,
         created_by: None,
     };
@@ -127,11 +131,12 @@ pub fn hold(practice: &Practice, dentist: usize, start: Minute) -> Change {
     change
 }
 
-fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Change {
+pub fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Change {
     Change {
         tx: TxId::new(),
         tenant: practice.tenant,
         actor: "user:test".into(),
+        origin: Origin::default(),
         action,
         subject,
         overrides: Vec::new(),
@@ -142,13 +147,16 @@ fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Change {
         appointments: Vec::new(),
         holds_put: Vec::new(),
         holds_del: Vec::new(),
+        series: Vec::new(),
+        blocks_put: Vec::new(),
+        blocks_del: Vec::new(),
         rules: RulesSeen::default(),
         key: None,
         result: json!({}),
     }
 }
 
-fn put(change: &mut Change, appointment: &Appointment) {
+pub fn put(change: &mut Change, appointment: &Appointment) {
     for placed in &appointment.pattern {
         let claim = Claim {
             id: ClaimId::new(),

@@ -117,7 +117,7 @@ async fn only_the_engine_changes_the_scheduling_tables() {
     // app reads what it may see and appends to the audit log; the calendars' identities are the
     // app's to make, their versions are nobody's but the commit's.
     let rights = "SELECT format('%s %s', t, p) AS line FROM unnest(ARRAY['series', 'appointments',
-            'holds', 'claims', 'claims_past', 'calendar_events', 'idempotency_results', 'outbox',
+            'holds', 'blocks', 'claims', 'claims_past', 'calendar_events', 'idempotency_results', 'outbox',
             'rules_changes']) t, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p
         WHERE has_table_privilege('denticloud_app', t, p)
             OR (p IN ('INSERT', 'UPDATE') AND has_any_column_privilege('denticloud_app', t, p))";

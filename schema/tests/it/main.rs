@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod audit;
+mod audit_log;
 mod bookings;
 mod commit;
 mod commit_batches;
 mod grants;
+mod many;
 mod migrations;
 mod overbooking;
 mod support;

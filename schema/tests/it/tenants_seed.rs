@@ -78,6 +78,9 @@ INSERT INTO holds (id, tenant_id, token_hash, start_at, end_at, provider_id, ope
 INSERT INTO claims (id, calendar_id, tenant_id, kind, during, appointment_id)
     VALUES (gen_random_uuid(), '$calendar', '$tenant', 'appointment',
         '[2027-03-01 09:00Z,2027-03-01 09:30Z)', '$visit');
+INSERT INTO blocks (id, tenant_id, calendar_id, kind, first_start, first_end, zone)
+    VALUES (gen_random_uuid(), '$tenant', '$calendar', 'meeting', '2027-03-01 12:00',
+        '2027-03-01 13:00', 'America/Guayaquil');
 INSERT INTO claims_past (id, calendar_id, tenant_id, kind, during)
     VALUES (gen_random_uuid(), '$calendar', '$tenant', 'block', '[2020-03-01 09:00Z,2020-03-01 09:30Z)');
 INSERT INTO calendar_events (calendar_id, version, tx, node, operations)
@@ -91,6 +94,7 @@ INSERT INTO waitlist_entries (id, tenant_id, patient_id, treatment_id)
 INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expires_at)
     VALUES (gen_random_uuid(), '$tenant', '$entry', '$hold', '$tenant', now());
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
+INSERT INTO access_changes (tenant_id) VALUES ('$tenant');
 INSERT INTO mail_queue (id, recipient, locale, letter)
     VALUES (gen_random_uuid(), '$owner@example.com', 'es', '{}');
 INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes)

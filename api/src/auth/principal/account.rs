@@ -42,6 +42,11 @@ impl Accounts {
         self.known.remove(&user);
     }
 
+    /// To be called after a change that concerns everybody of a practice.
+    pub fn forget_all(&self) {
+        self.known.clear();
+    }
+
     fn get(&self, user: UserId) -> Option<Arc<Account>> {
         let known = self.known.get(&user)?;
         (known.0.elapsed() < self.keep).then(|| Arc::clone(&known.1))

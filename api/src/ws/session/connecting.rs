@@ -4,13 +4,14 @@ use actix::prelude::*;
 use chrono::Utc;
 use schema::ids::TenantId;
 
-use super::{PING_EVERY, Session};
-use crate::auth::principal::{authenticate, member_of};
+use super::Session;
+use crate::auth::principal::{Caller, authenticate, member_of};
 use crate::practices;
 use crate::problem::Problem;
 use crate::ws::close::Close;
 use crate::ws::frames::Connect;
 use crate::ws::replies::{self, Plain};
+use crate::ws::sessions::Group;
 use crate::ws::speaker::{Asking, Speaker, Visitor};
 
 /// A public session lives as long as its socket; clients need not know that it has no token.
@@ -50,13 +51,42 @@ impl Session {
             connecting
                 .into_actor(self)
                 .map(move |outcome, session, _| match outcome {
-                    Ok(speaker) => {
-                        session.connected(id, &speaker);
-                        session.speaker = Some(speaker);
-                    }
+                    Ok(speaker) => session.begin(id, speaker),
                     Err(problem) => session.refused(id, &problem),
                 }),
         );
+    }
+
+    /// Lets the speaker speak, unless they have too many sessions.
+    fn begin(&mut self, id: u64, speaker: Speaker) {
+        let config = &self.app.config;
+        let groups = match &speaker {
+            Speaker::Known { principal, .. } => {
+                let group = match &principal.caller {
+                    Caller::User { account, .. } => Group::User(account.user),
+                    Caller::Key(key) => Group::Key(key.id),
+                };
+                vec![(group, config.ws_sessions_per_user)]
+            }
+            Speaker::Visitor(visitor) => {
+                let practice = (Group::Visitors(visitor.practice.tenant), usize::MAX);
+                let place = visitor
+                    .address
+                    .map(|address| (Group::place(address), config.ws_sessions_per_address));
+                place.into_iter().chain([practice]).collect()
+            }
+        };
+        for (group, max) in groups {
+            if !self.app.sessions.join(self.number, group, max) {
+                self.outbox
+                    .answer(replies::error(Some(id), &Problem::too_many(1)));
+                self.outbox.close(Close::Overloaded);
+                return;
+            }
+            self.groups.push(group);
+        }
+        self.connected(id, &speaker);
+        self.speaker = Some(speaker);
     }
 
     fn connected(&self, id: u64, speaker: &Speaker) {
@@ -70,7 +100,7 @@ impl Session {
             id,
             session: self.id,
             ttl_ms,
-            ping_ms: PING_EVERY.as_millis() as u64,
+            ping_ms: self.app.config.ws_ping_ms,
             server_time: Utc::now(),
         };
         self.outbox.answer(reply.text());

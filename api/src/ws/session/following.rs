@@ -1,7 +1,7 @@
 //! What a session follows: beginning, beginning again after it read too slowly, and ending when its
 //! rights do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -9,38 +9,51 @@ use schema::ids::{CalendarId, TenantId};
 use schema::span::Span;
 
 use super::Session;
+use crate::auth::access::AccessRule;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::calendars::reader;
 use crate::wire::time;
-use crate::ws::frames::{Position, Subscribe};
+use crate::ws::close::Close;
+use crate::ws::frames::Subscribe;
 use crate::ws::replies::{self, Plain};
-use crate::ws::subscribe::{Followed, follow};
+use crate::ws::subscribe::{Followed, From, follow};
 
-/// Calendars that one session follows.
-const CALENDARS_MAX: usize = 200;
 /// The longest range of a snapshot, in days.
 const RANGE_DAYS_MAX: i64 = 400;
 
-/// Deltas of these calendars were dropped; now there is room for their state.
+/// Deltas of these calendars were dropped; now there is room to make up for them. With the version
+/// that the client has, where one delta can continue it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct StartAgain(pub BTreeSet<CalendarId>);
+pub(super) struct CatchUp(pub BTreeMap<CalendarId, Option<i64>>);
 
-impl Handler<StartAgain> for Session {
+impl Handler<CatchUp> for Session {
     type Result = ();
 
-    fn handle(&mut self, StartAgain(calendars): StartAgain, context: &mut Self::Context) {
-        for calendar in calendars {
-            if let Some(Followed { member, range, .. }) = self.followed.remove(&calendar) {
+    fn handle(&mut self, CatchUp(calendars): CatchUp, context: &mut Self::Context) {
+        for (calendar, has) in calendars {
+            let followed = self.followed.remove(&calendar);
+            // Now that nothing more comes of it: what was dropped meanwhile is made up for below.
+            self.outbox.forget(calendar);
+            if let Some(Followed {
+                tenant,
+                range,
+                reader: before,
+                ..
+            }) = followed
+            {
                 // With the rights that the member has now.
-                let member = self.member(Some(member.tenant()));
+                let member = self.member(Some(tenant));
                 context.spawn(
                     member
                         .into_actor(self)
                         .map(move |member, session, context| match member {
                             Ok(member) => {
-                                session.follow(context, member, calendar, range, None, None)
+                                let from = has
+                                    .filter(|_| reader(&member) == before)
+                                    .map_or(From::Nothing, From::Version);
+                                session.follow(context, member, calendar, range, from);
                             }
                             Err(problem) => session.reset(calendar, &problem),
                         }),
@@ -60,19 +73,40 @@ impl Session {
         async move { asking.await?.member() }
     }
 
-    /// Ends what the speaker may not follow any more, or not in the same way.
+    /// Ends what the speaker may not do any more, or not in the same way: what they follow, or the
+    /// session.
     pub(super) fn recheck(&mut self, context: &mut Context<Self>) {
+        let Some(speaker) = self.speaker.clone() else {
+            return;
+        };
+        let app = self.app.clone();
+        let checking = async move { speaker.still_counts(&app).await };
+        context.spawn(
+            checking
+                .into_actor(self)
+                .map(|counts, session, context| match counts {
+                    Ok(()) => session.recheck_followed(context),
+                    // Trouble of ours says nothing about rights.
+                    Err(problem) if problem.retryable() => {}
+                    Err(problem) if problem.code == "unauthorized" => {
+                        session.outbox.close(Close::BadToken);
+                    }
+                    Err(_) => session.outbox.close(Close::Forbidden),
+                }),
+        );
+    }
+
+    fn recheck_followed(&mut self, context: &mut Context<Self>) {
         let tenants: BTreeSet<TenantId> = self
             .followed
             .values()
-            .map(|followed| followed.member.tenant())
+            .map(|followed| followed.tenant)
             .collect();
         for tenant in tenants {
             let member = self.member(Some(tenant));
             context.spawn(member.into_actor(self).map(move |member, session, _| {
                 let problem = match &member {
                     Ok(_) => Problem::forbidden("Your rights have changed."),
-                    // Trouble of ours says nothing about rights.
                     Err(problem) if problem.retryable() => return,
                     Err(problem) => problem.clone(),
                 };
@@ -80,8 +114,8 @@ impl Session {
                 let ended: Vec<CalendarId> = session
                     .followed
                     .iter()
-                    .filter(|(_, followed)| followed.member.tenant() == tenant)
-                    .filter(|(_, f)| Some(f.attached.subscription.reader) != reader)
+                    .filter(|(_, followed)| followed.tenant == tenant)
+                    .filter(|(_, followed)| Some(followed.reader) != reader)
                     .map(|(calendar, _)| *calendar)
                     .collect();
                 for calendar in ended {
@@ -100,14 +134,21 @@ impl Session {
         self.outbox.answer(Plain::Reset { calendar, reason }.text());
     }
 
-    pub(super) fn subscribe(&mut self, context: &mut Context<Self>, id: u64, frame: Subscribe) {
+    pub(super) fn subscribe(
+        &mut self,
+        context: &mut Context<Self>,
+        id: u64,
+        rule: AccessRule,
+        frame: Subscribe,
+    ) {
         let range = match time::range(&frame.range.from, &frame.range.to, RANGE_DAYS_MAX) {
             Ok(range) => range,
             Err(problem) => return self.bad(Some(id), &problem),
         };
-        if self.followed.len() >= CALENDARS_MAX && !self.followed.contains_key(&frame.calendar) {
-            let problem =
-                Problem::invalid("calendar", format!("at most {CALENDARS_MAX} at a time"));
+        let most = self.app.config.ws_subscriptions;
+        // By what was asked for: many subscribes may be under way.
+        if self.asked.len() >= most && !self.asked.contains_key(&frame.calendar) {
+            let problem = Problem::invalid("calendar", format!("at most {most} at a time"));
             return self.outbox.answer(replies::error(Some(id), &problem));
         }
         let member = self.member(frame.tenant);
@@ -122,14 +163,29 @@ impl Session {
                     if session.asked.get(&calendar) != Some(&id) {
                         return;
                     }
-                    match member {
+                    let allowed = member.and_then(|member| {
+                        rule.check_member(&member)?;
+                        Ok(member)
+                    });
+                    match allowed {
                         Ok(member) => {
                             // What was followed before ends first: its deltas are not the new one's.
                             session.followed.remove(&calendar);
                             session.outbox.forget(calendar);
-                            session.follow(context, member, calendar, range, since, Some(id));
+                            session.follow(
+                                context,
+                                member,
+                                calendar,
+                                range,
+                                From::Client { id, since },
+                            );
                         }
-                        Err(problem) => session.outbox.answer(replies::error(Some(id), &problem)),
+                        Err(problem) => {
+                            if !session.followed.contains_key(&calendar) {
+                                session.asked.remove(&calendar);
+                            }
+                            session.outbox.answer(replies::error(Some(id), &problem));
+                        }
                     }
                 }),
         );
@@ -141,15 +197,15 @@ impl Session {
         member: Member,
         calendar: CalendarId,
         range: Span,
-        since: Option<Position>,
-        id: Option<u64>,
+        from: From,
     ) {
         let (app, outbox) = (self.app.clone(), Arc::clone(&self.outbox));
         let reading = Arc::clone(&self.reading);
         let asked = self.asked.get(&calendar).copied();
+        let id = from.id();
         let following = async move {
             let _turn = reading.lock().await;
-            follow(app, outbox, member, calendar, range, since, id).await
+            follow(app, outbox, &member, calendar, range, from).await
         };
         context.spawn(
             following
@@ -160,7 +216,12 @@ impl Session {
                     }
                     Ok(_) => {}
                     Err(problem) => match id {
-                        Some(_) => session.outbox.answer(replies::error(id, &problem)),
+                        Some(_) => {
+                            if session.asked.get(&calendar).copied() == asked {
+                                session.asked.remove(&calendar);
+                            }
+                            session.outbox.answer(replies::error(id, &problem));
+                        }
                         None => session.reset(calendar, &problem),
                     },
                 }),

@@ -1,15 +1,19 @@
 //! What a session hears: each frame to what it asks for, and its answer back.
 
+use std::time::Instant;
+
 use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
 use schema::ids::TenantId;
 
-use super::Session;
+use super::{BAD_FRAMES_WITHIN, Session};
 use crate::actions;
 use crate::app::App;
+use crate::auth::access::AccessRule;
 use crate::auth::permissions::Permission;
 use crate::problem::Problem;
+use crate::request;
 use crate::rest::availability;
 use crate::wire::appointment::AppointmentView;
 use crate::ws::close::Close;
@@ -17,13 +21,17 @@ use crate::ws::frames::{self, Frame};
 use crate::ws::replies::{self, Reply};
 use crate::ws::speaker::Asking;
 
-/// Frames that could not be read before the session ends.
+/// Bad frames before the session ends.
 const BAD_FRAMES_MAX: u32 = 20;
-/// Commands of one session that run at the same time.
-const COMMANDS_MAX: usize = 64;
 
 impl Session {
     pub(super) fn bad(&mut self, id: Option<u64>, problem: &Problem) {
+        if self.bad_since.elapsed() > BAD_FRAMES_WITHIN {
+            self.bad_frames = 0;
+        }
+        if self.bad_frames == 0 {
+            self.bad_since = Instant::now();
+        }
         self.bad_frames += 1;
         self.outbox.answer(replies::error(id, problem));
         if self.bad_frames >= BAD_FRAMES_MAX {
@@ -36,6 +44,10 @@ impl Session {
             return;
         }
         let incoming = frames::read(text);
+        if !self.allowance.take(Instant::now()) {
+            let problem = Problem::too_many(self.allowance.wait().as_secs() + 1);
+            return self.bad(incoming.id, &problem);
+        }
         let (Some(id), Ok(frame)) = (incoming.id, &incoming.frame) else {
             let unread = || Problem::bad_request("The frame cannot be read.");
             let problem = incoming.frame.err().unwrap_or_else(unread);
@@ -50,10 +62,11 @@ impl Session {
             };
             return self.bad(Some(id), &Problem::bad_request(text));
         }
+        let rule = incoming.rule;
         match incoming.frame {
             Ok(Frame::Connect(connect)) => self.connect(context, id, connect),
             Ok(Frame::Refresh { token }) => self.refresh(context, id, token),
-            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, subscribe),
+            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, rule, subscribe),
             Ok(Frame::Unsubscribe { calendar }) => {
                 self.asked.remove(&calendar);
                 self.followed.remove(&calendar);
@@ -61,7 +74,7 @@ impl Session {
                 self.outbox.answer(ok(id, serde_json::json!({})));
             }
             Ok(Frame::Availability { tenant, query }) => {
-                self.run(context, id, tenant, async move |app, asking| {
+                self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
                         Asking::Member(member) => availability::find(&app, &member, &query).await?,
                         Asking::Visitor(visitor) => {
@@ -76,7 +89,7 @@ impl Session {
                 key,
                 action,
             }) => {
-                self.run(context, id, tenant, async move |app, asking| {
+                self.run(context, id, rule, tenant, async move |app, asking| {
                     let member = asking.member()?;
                     let reply = actions::run(&app, &member, key, action).await?;
                     let sees_patients = member.may(Permission::CanViewPatients);
@@ -97,18 +110,19 @@ impl Session {
         }
     }
 
-    /// Runs a command with the speaker's rights of this moment and answers it; the session goes on
-    /// meanwhile.
+    /// Runs a command that `rule` allows with the speaker's rights of this moment, and answers it;
+    /// the session goes on meanwhile.
     pub(super) fn run<F>(
         &mut self,
         context: &mut Context<Self>,
         id: u64,
+        rule: AccessRule,
         tenant: Option<TenantId>,
         command: F,
     ) where
         F: AsyncFnOnce(web::Data<App>, Asking) -> Result<ByteString, Problem> + 'static,
     {
-        if self.commands >= COMMANDS_MAX {
+        if self.commands >= self.app.config.ws_commands {
             return self
                 .outbox
                 .answer(replies::error(Some(id), &Problem::busy()));
@@ -116,7 +130,11 @@ impl Session {
         self.commands += 1;
         let app = self.app.clone();
         let asking = self.asking(tenant);
-        let running = async move { command(app, asking.await?).await };
+        let running = request::frame(self.id, id, self.address, async move {
+            let asking = asking.await?;
+            asking.check(rule)?;
+            command(app, asking).await
+        });
         context.spawn(running.into_actor(self).map(move |outcome, session, _| {
             session.commands -= 1;
             let answer = outcome.unwrap_or_else(|problem| replies::error(Some(id), &problem));

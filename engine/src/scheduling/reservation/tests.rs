@@ -50,6 +50,7 @@ fn check(history: &str, expected: Expect) {
                     change,
                     books: SmallVec::new(),
                     states: SmallVec::new(),
+                    keeps: SmallVec::new(),
                     frees: SmallVec::new(),
                 };
                 for pair in words[1..].chunks(2) {
@@ -57,6 +58,7 @@ fn check(history: &str, expected: Expect) {
                     match pair[0] {
                         "books" => ask.books.push(span),
                         "states" => ask.states.push(span),
+                        "keeps" => ask.keeps.push(span),
                         "frees" => ask.frees.push((claim_id(span), span)),
                         other => unreachable!("{other}"),
                     }

@@ -1,0 +1,102 @@
+//! What changes in a speaker's rights is felt at once, whoever changed it and on whatever node.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+fn subscribe(world: &World) -> Value {
+    let range = json!({ "from": world.at(0, 0, 0), "to": world.at(40, 0, 0) });
+    json!({ "type": "subscribe", "calendar": world.practice.dentists[0].1, "range": range })
+}
+
+/// Rights are remembered for long: only being told makes a session look again.
+async fn world() -> World {
+    World::with(|config| api::config::Config {
+        membership_cache_ms: 3_600_000,
+        rights_poll_ms: 20,
+        ..config
+    })
+    .await
+}
+
+#[actix_web::test]
+async fn an_ended_membership_ends_the_feed_and_nothing_else() {
+    let world = world().await;
+    let mut socket = world.socket().await;
+    let mut visitor = world.visitor().await;
+    assert_eq!(socket.ask(subscribe(&world)).await["type"], "snapshot");
+    world.sql("UPDATE memberships SET status = 'ended'").await;
+    let reset = socket.next_of("reset").await;
+    assert_eq!(
+        (&reset["calendar"], &reset["reason"]),
+        (&json!(world.practice.dentists[0].1), &json!("forbidden"))
+    );
+    assert_eq!(socket.ask(subscribe(&world)).await["code"], "forbidden");
+    let search = json!({
+        "type": "availability", "treatment": world.practice.short,
+        "from": world.at(2, 0, 0), "to": world.at(3, 0, 0),
+    });
+    assert_eq!(visitor.ask(search).await["type"], "ok");
+    world.end().await;
+}
+
+#[actix_web::test]
+async fn another_view_of_patients_is_another_state() {
+    let world = world().await;
+    let mut socket = world.socket().await;
+    let body = world.booking(0, 0, world.at(1, 9, 0));
+    let booked = socket
+        .ask(json!({ "type": "book", "appointment": body }))
+        .await;
+    assert_eq!(booked["type"], "ok", "{booked}");
+    let before = socket.ask(subscribe(&world)).await;
+    assert!(before["entries"][0]["appointment"]["patientName"].is_string());
+    world
+        .sql("UPDATE memberships SET role = 'staff_billing', permissions = '{}'")
+        .await;
+    let reset = socket.next_of("reset").await;
+    assert_eq!(reset["reason"], "forbidden");
+    let mut again = subscribe(&world);
+    again["since"] = json!({ "epoch": before["epoch"], "version": before["version"] });
+    let after = socket.ask(again).await;
+    assert_eq!(
+        after["type"], "snapshot",
+        "what was seen before is not continued"
+    );
+    let appointment = &after["entries"][0]["appointment"];
+    assert_eq!(appointment.get("patientName"), None, "{after}");
+    world.end().await;
+}
+
+#[actix_web::test]
+async fn an_ended_sign_in_closes_its_sockets_and_no_others() {
+    let world = world().await;
+    let (token, refresh) = world.sign_in().await;
+    let mut signed_in = world.bare_socket().await;
+    let connect = json!({ "type": "connect", "token": token });
+    assert_eq!(signed_in.ask(connect).await["type"], "connected");
+    let mut other = world.socket().await;
+    let out = json!({ "refreshToken": refresh });
+    world.post("/auth/logout", &out).await.expect(204);
+    assert_eq!(signed_in.closed().await, 4001);
+    assert_eq!(other.ask(subscribe(&world)).await["type"], "snapshot");
+    world.end().await;
+}
+
+#[actix_web::test]
+async fn a_removed_account_and_a_suspended_practice_close_their_sessions() {
+    let world = world().await;
+    let (mut socket, mut visitor) = (world.socket().await, world.visitor().await);
+    world.sql("UPDATE tenants SET status = 'suspended'").await;
+    assert_eq!(visitor.closed().await, 4003);
+    assert_eq!(
+        socket.ask(subscribe(&world)).await["type"],
+        "snapshot",
+        "members may read on"
+    );
+    world
+        .sql("DELETE FROM memberships; DELETE FROM users")
+        .await;
+    assert_eq!(socket.closed().await, 4001);
+    world.end().await;
+}

@@ -1,0 +1,12 @@
+ALTER TABLE claims_past DROP COLUMN block_id, DROP COLUMN occurrence, DROP COLUMN detached;
+ALTER TABLE claims DROP COLUMN block_id, DROP COLUMN occurrence, DROP COLUMN detached;
+DROP TABLE blocks;
+DROP INDEX appointments_in_chair;
+DROP INDEX appointments_series;
+CREATE INDEX appointments_series ON appointments (series_id) WHERE series_id IS NOT NULL;
+ALTER TABLE appointments DROP CONSTRAINT appointments_occurrence;
+ALTER TABLE appointments DROP COLUMN cancel_code, DROP COLUMN detached;
+ALTER TABLE series DROP CONSTRAINT series_window;
+ALTER TABLE series DROP COLUMN duration_min, DROP COLUMN window_min, DROP COLUMN created_by;
+UPDATE series SET rrule = '' WHERE rrule IS NULL;
+ALTER TABLE series ALTER COLUMN rrule SET NOT NULL;
