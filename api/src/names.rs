@@ -10,7 +10,8 @@ use diesel_async::RunQueryDsl;
 use schema::connection::ConnectionPool;
 use schema::ids::{CalendarId, ClaimId, PatientId, TenantId};
 use schema::models::claim::{Claim, ClaimKind};
-use schema::schema::{claims, patient_dentists, patients};
+use schema::patients as people;
+use schema::schema::claims;
 use schema::tenancy::{self, Access};
 
 use crate::app::App;
@@ -27,6 +28,8 @@ const KEEP: Duration = Duration::from_secs(10);
 pub struct Card {
     pub name: Arc<str>,
     pub calendar: CalendarId,
+    /// Whether the practice treats them now: neither have they left, nor are they archived.
+    bookable: bool,
 }
 
 /// Patients as read a moment ago, by practice.
@@ -51,7 +54,8 @@ impl PatientCards {
         self.0.insert((tenant, patient), (read, card));
     }
 
-    /// The card of a patient of `tenant`; `None` for everybody else's.
+    /// The card of a patient of `tenant` for whom something can be booked; `None` for everybody
+    /// else's, and for those who have left or are archived.
     ///
     /// # Errors
     /// 503 without a database.
@@ -61,11 +65,10 @@ impl PatientCards {
         tenant: TenantId,
         patient: PatientId,
     ) -> Result<Option<Card>, Problem> {
-        if let Some(card) = self.get(tenant, patient) {
-            return Ok(Some(card));
+        if self.get(tenant, patient).is_none() {
+            self.load(pool, tenant, vec![patient]).await?;
         }
-        self.load(pool, tenant, vec![patient]).await?;
-        Ok(self.get(tenant, patient))
+        Ok(self.get(tenant, patient).filter(|card| card.bookable))
     }
 
     async fn load(
@@ -79,27 +82,19 @@ impl PatientCards {
             tenants: vec![tenant],
             ..Access::default()
         };
-        let rows: Vec<(PatientId, String, String, CalendarId)> =
-            tenancy::transaction(pool, &access, async |connection| {
-                patients::table
-                    .inner_join(patient_dentists::table)
-                    .filter(patient_dentists::tenant_id.eq(tenant))
-                    .filter(patient_dentists::status.eq("active"))
-                    .filter(patients::id.eq_any(wanted))
-                    .select((
-                        patients::id,
-                        patients::first_name,
-                        patients::last_name,
-                        patients::calendar_id,
-                    ))
-                    .load(connection)
-                    .await
-                    .map_err(Problem::from)
-            })
-            .await?;
-        for (id, first, last, calendar) in rows {
-            let name = format!("{first} {last}").trim().into();
-            self.put(read, tenant, id, Card { name, calendar });
+        let rows = tenancy::transaction(pool, &access, async |connection| {
+            let cards = people::cards(connection, tenant, &wanted).await;
+            cards.map_err(Problem::from)
+        })
+        .await?;
+        for row in rows {
+            let name = format!("{} {}", row.first_name, row.last_name);
+            let card = Card {
+                name: name.trim().into(),
+                calendar: row.calendar_id,
+                bookable: row.active && !row.archived,
+            };
+            self.put(read, tenant, row.patient_id, card);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,9 @@ pub struct Document {
     /// The time that stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+    /// The assignment that has an operatory at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<LentTime>,
     /// Of a command about several visits: each that cannot be where it should.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
@@ -52,6 +55,10 @@ pub struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub alternatives: Vec<serde_json::Value>,
+    /// Patients of the practice who may be the same person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub candidates: Vec<serde_json::Value>,
     #[serde(skip)]
     retry_after: Option<u64>,
     /// For the log only.
@@ -66,6 +73,24 @@ pub struct FieldError {
     #[schema(example = "email")]
     pub field: String,
     pub message: String,
+}
+
+/// The time that an assignment has, in the clinic's zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LentTime {
+    pub assignment_id: Uuid,
+    pub dentist_id: Uuid,
+    pub tenant_id: Uuid,
+    pub shared: bool,
+    /// ISO 8601: Monday is 1.
+    pub weekday: u32,
+    #[schema(example = "09:00")]
+    pub from: String,
+    #[schema(example = "13:00")]
+    pub to: String,
+    /// The first date of it.
+    pub date: NaiveDate,
 }
 
 /// Time that is taken.
@@ -113,8 +138,10 @@ impl Problem {
             request_id: String::new(),
             errors: Vec::new(),
             conflict: None,
+            assignment: None,
             refused: Vec::new(),
             alternatives: Vec::new(),
+            candidates: Vec::new(),
             retry_after: None,
             cause: None,
         }))
@@ -252,6 +279,13 @@ impl Problem {
         self
     }
 
+    /// With the assignment that has the operatory.
+    #[must_use]
+    pub fn with_lent_time(mut self, time: LentTime) -> Self {
+        self.0.assignment = Some(time);
+        self
+    }
+
     /// With what refuses a command about several visits.
     #[must_use]
     pub fn with_refused(mut self, refused: &[engine::scheduling::rejection::Refused]) -> Self {
@@ -263,6 +297,13 @@ impl Problem {
     #[must_use]
     pub fn with_alternatives(mut self, slots: Vec<serde_json::Value>) -> Self {
         self.0.alternatives = slots;
+        self
+    }
+
+    /// With the records that may be the same person's.
+    #[must_use]
+    pub fn with_candidates(mut self, patients: Vec<serde_json::Value>) -> Self {
+        self.0.candidates = patients;
         self
     }
 

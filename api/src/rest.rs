@@ -1,12 +1,16 @@
 //! The REST API, one file per area: what comes in, what goes out, and the query between.
 
+pub mod admin;
 pub mod api_keys;
 pub mod appointments;
 pub mod assignments;
 pub mod availability;
 pub mod calendars;
+mod checks;
 pub mod clinics;
+pub mod equipment;
 pub mod exceptions;
+pub mod hours;
 pub mod input;
 pub mod language;
 pub mod me;
@@ -19,7 +23,9 @@ pub mod passwords;
 pub mod patients;
 pub mod providers;
 pub mod registration;
+pub mod rules;
 pub mod sessions;
 pub mod tenants;
 pub mod treatments;
+pub mod utilization;
 pub mod wall_clock;

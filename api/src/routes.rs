@@ -11,9 +11,9 @@ use utoipa::OpenApi;
 use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
-    api_keys, appointments, assignments, availability, calendars, clinics, exceptions, input, me,
-    oidc, operations, operatories, own_sessions, passwords, patients, providers, registration,
-    sessions, tenants, treatments,
+    admin, api_keys, appointments, assignments, availability, calendars, clinics, equipment,
+    exceptions, hours, input, me, oidc, operations, operatories, own_sessions, passwords, patients,
+    providers, registration, sessions, tenants, treatments, utilization,
 };
 use crate::{openapi, web_app, ws};
 
@@ -95,13 +95,93 @@ routes! {
 
     "/clinics" { get member clinics::list }
     "/operatories" { get member operatories::list }
-    "/providers" { get member providers::list }
-    "/treatments" { get member treatments::list }
     "/assignments" { get member assignments::list }
-    "/exceptions" { get member exceptions::list }
+    "/providers" {
+        get member providers::list,
+        post changes(CanManageStaff) providers::change::create,
+    }
+    "/providers/{id}" {
+        get member providers::get,
+        patch changes(CanManageStaff) providers::change::update,
+        delete changes(CanManageStaff) providers::change::delete,
+    }
+    "/providers/{id}/hours" {
+        get member hours::of_provider,
+        put changes(CanManageSchedule) hours::set_of_provider,
+    }
+    "/equipment" {
+        get member equipment::list,
+        post changes(CanManagePractice) equipment::create,
+    }
+    "/equipment/{id}" {
+        get member equipment::get,
+        patch changes(CanManagePractice) equipment::update,
+        delete changes(CanManagePractice) equipment::delete,
+    }
+    "/equipment/{id}/hours" {
+        get member hours::of_equipment,
+        put changes(CanManageSchedule) hours::set_of_equipment,
+    }
+    "/treatments" {
+        get member treatments::list,
+        post changes(CanManageTreatments) treatments::change::create,
+    }
+    "/treatments/{id}" {
+        get member treatments::get,
+        patch changes(CanManageTreatments) treatments::change::update,
+        delete changes(CanManageTreatments) treatments::change::delete,
+    }
+    "/exceptions" {
+        get member exceptions::list,
+        post changes(CanManageSchedule) exceptions::change::create,
+    }
+    "/exceptions/{id}" {
+        get member exceptions::get,
+        patch changes(CanManageSchedule) exceptions::change::update,
+        delete changes(CanManageSchedule) exceptions::change::delete,
+    }
+
+    "/admin/clinics" {
+        get super_admin admin::clinics::list,
+        post super_admin admin::clinics::create,
+    }
+    "/admin/clinics/{id}" {
+        get super_admin admin::clinics::get,
+        patch super_admin admin::clinics::update,
+        delete super_admin admin::clinics::delete,
+    }
+    "/admin/operatories" {
+        get super_admin admin::operatories::list,
+        post super_admin admin::operatories::create,
+    }
+    "/admin/operatories/{id}" {
+        get super_admin admin::operatories::get,
+        patch super_admin admin::operatories::update,
+        delete super_admin admin::operatories::delete,
+    }
+    "/admin/assignments" {
+        get super_admin admin::assignments::list,
+        post super_admin admin::assignments::create,
+    }
+    "/admin/assignments/conflicts" { get super_admin admin::lending::conflicts }
+    "/admin/assignments/{id}" {
+        get super_admin admin::assignments::get,
+        patch super_admin admin::assignments::update,
+        delete super_admin admin::assignments::delete,
+    }
+    "/admin/exceptions" {
+        get super_admin admin::exceptions::list,
+        post super_admin admin::exceptions::create,
+    }
+    "/admin/exceptions/{id}" {
+        patch super_admin admin::exceptions::update,
+        delete super_admin admin::exceptions::delete,
+    }
+    // Members with `canViewReports` see their practice's part.
+    "/analytics/operatory-utilization" { get signed_in utilization::operatories }
 
     "/patients" {
-        get reads(CanViewPatients) patients::list,
+        get reads(CanViewPatients) patients::list::list,
         post changes(CanManagePatients) patients::create,
     }
     "/patients/{id}" {
@@ -109,6 +189,12 @@ routes! {
         patch changes(CanManagePatients) patients::update,
     }
     "/patients/{id}/history" { get reads(CanViewPatients) patients::history::list }
+    "/patients/{id}/relation" {
+        get reads(CanViewPatients) patients::relation::get,
+        patch changes(CanManagePatients) patients::relation::update,
+    }
+    "/patients/{id}/archive" { post changes(CanManagePatients) patients::relation::archive }
+    "/patients/{id}/restore" { post changes(CanManagePatients) patients::relation::restore }
 
     "/calendars" { get member calendars::list }
     "/calendars/{id}" { get member calendars::get }

@@ -32,18 +32,9 @@ fn searches(criterion: &mut Criterion) {
         let Some(range) = Span::lasting(MONDAY, days * DAY) else {
             continue;
         };
-        let wanted = Search {
-            treatment,
-            providers: month.book.providers.values().collect(),
-            operatories: Vec::new(),
-            range,
-            duration: None,
-            asker: Asker::Staff,
-            limit: 50,
-        };
-        let is_free = |calendar, span| month.is_free(calendar, span);
+        let wanted = Search::any(&month.book, treatment, range, Asker::Staff);
         criterion.bench_function(name, |bencher| {
-            bencher.iter(|| search(&month.book, black_box(&wanted), MONDAY, &is_free));
+            bencher.iter(|| search(&month.book, black_box(&wanted), MONDAY, &month));
         });
     }
 }
@@ -65,6 +56,7 @@ fn decisions(criterion: &mut Criterion) {
             states: Default::default(),
             keeps: Default::default(),
             frees: Default::default(),
+            caps: Default::default(),
         };
         bencher.iter(|| {
             black_box(reservations.ask(timeline, ask.clone(), ()));

@@ -1,8 +1,10 @@
 //! A practice with a month of visits, for the benches to decide on. No clock, no database.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
+use engine::scheduling::diary::Diary;
 use engine::scheduling::rulebook::{BadRules, RuleBook};
 use engine::scheduling::timeline::Timeline;
 use schema::ids::{
@@ -24,7 +26,8 @@ pub const MONDAY: Minute = Minute(30_064_620);
 #[derive(Debug)]
 pub struct Month {
     pub book: RuleBook,
-    pub timelines: HashMap<CalendarId, Timeline>,
+    pub timelines: HashMap<CalendarId, Arc<Timeline>>,
+    numbered: Vec<Arc<Timeline>>,
 }
 
 impl Month {
@@ -35,18 +38,23 @@ impl Month {
     /// None: the rows are right.
     pub fn new(dentists: u128, operatories: u128) -> Result<Self, BadRules> {
         let book = RuleBook::new(rows(dentists, operatories))?;
-        let timelines = book
-            .calendars()
-            .map(|calendar| (calendar, busy(calendar)))
-            .collect();
-        Ok(Self { book, timelines })
+        let numbered: Vec<Arc<Timeline>> = book.calendars().map(|id| Arc::new(busy(id))).collect();
+        let timelines = book.calendars().zip(numbered.iter().cloned()).collect();
+        Ok(Self {
+            book,
+            timelines,
+            numbered,
+        })
+    }
+}
+
+impl Diary for Month {
+    fn timeline(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
+        self.timelines.get(&calendar).cloned()
     }
 
-    /// Whether nothing is in a span of a calendar.
-    #[must_use]
-    pub fn is_free(&self, calendar: CalendarId, span: Span) -> bool {
-        let timeline = self.timelines.get(&calendar);
-        timeline.is_some_and(|timeline| timeline.overlapping(span).next().is_none())
+    fn numbered(&self, number: usize, _: CalendarId) -> Option<Arc<Timeline>> {
+        self.numbered.get(number).cloned()
     }
 }
 

@@ -259,6 +259,8 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
             }
             Answer::Taken(claim) => return Ok(Reservation::Taken(*id, claim)),
             Answer::Gone(_) => return Ok(Reservation::Gone(*id)),
+            // Another visit of the day was committed meanwhile: the next plan knows it.
+            Answer::Capped => return Ok(Reservation::Moved),
         }
     }
     Ok(Reservation::Granted(reserved))

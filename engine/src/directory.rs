@@ -1,6 +1,8 @@
 //! Every calendar's published timeline, kept up to date by the feed whether or not anybody books on
 //! it. Reads never wait for writes: they take the timeline that is published now.
 
+pub(crate) mod published;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

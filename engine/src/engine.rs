@@ -1,6 +1,5 @@
 //! The handle that the outside holds: commands in, answers, timelines and feeds out.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use crate::clock::Clock;
 use crate::command::{Command, Done, Reply, Request, Target};
 use crate::commit_queue::CommitQueue;
 use crate::coordinator::{self, KeyLocks};
+use crate::directory::published::Shelves;
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
@@ -44,6 +44,7 @@ pub(crate) struct Parts {
     pub rules: Arc<RulesCache>,
     pub queue: Arc<CommitQueue>,
     pub keys: KeyLocks,
+    pub shelves: Shelves,
 }
 
 impl Parts {
@@ -173,6 +174,7 @@ impl Engine {
                 rules,
                 queue,
                 keys: KeyLocks::default(),
+                shelves: Shelves::default(),
             },
             epoch,
             arbiters,
@@ -410,14 +412,11 @@ impl Engine {
         book: &RuleBook,
         search: &Search<'_>,
     ) -> Result<Vec<Slot>, Refusal> {
-        let directory = &self.0.parts.directory;
-        let ids: BTreeSet<CalendarId> = book.calendars().collect();
-        directory
-            .ensure(&ids.into_iter().collect::<Vec<_>>())
-            .await?;
-        let now = self.0.parts.clock.minute();
-        let is_free = |calendar, span| directory.is_free(calendar, span);
-        Ok(availability::search(book, search, now, &is_free)?)
+        let parts = &self.0.parts;
+        let shelves = &parts.shelves;
+        let diary = shelves.open(&parts.directory, book, &search.own).await?;
+        let now = parts.clock.minute();
+        Ok(availability::search(book, search, now, &diary)?)
     }
 
     /// How many changes are reserved and wait for a writer.

@@ -19,13 +19,14 @@ use schema::ids::{CalendarId, TxId};
 use schema::models::appointment::Appointment;
 use schema::models::claim::Claim;
 use schema::models::pattern::Role;
-use schema::span::Span;
 use uuid::Uuid;
 
 use crate::command::{Command, Done, Request, Target};
+use crate::directory::published::Published;
 use crate::directory::{Cell, Directory};
 use crate::engine::Parts;
 use crate::failure::{Failure, Refusal};
+use crate::scheduling::diary::Own;
 use crate::scheduling::pattern;
 use crate::scheduling::placement;
 use crate::scheduling::placement::{Placement, Wish};
@@ -187,14 +188,33 @@ impl Planner<'_> {
 
     async fn place(&self, rules: &RuleBook, wish: &Wish<'_>) -> Result<Placement, Refusal> {
         self.load(rules, []).await?;
-        let directory = self.directory();
-        let is_free = |calendar: CalendarId, span: Span| directory.is_free(calendar, span);
-        Ok(placement::place(
-            rules,
-            wish,
-            self.parts.clock.minute(),
-            &is_free,
-        )?)
+        let diary = Published::new(self.directory(), Own::default());
+        let now = self.parts.clock.minute();
+        Ok(placement::place(rules, wish, now, &diary)?)
+    }
+
+    /// Has the providers' calendars keep to what their days may take, but for what was overridden.
+    async fn keep_to_caps<'v>(
+        &self,
+        asks: &mut BTreeMap<CalendarId, Ask>,
+        visits: impl Iterator<Item = &'v Appointment>,
+    ) -> Result<(), Refusal> {
+        let rules = self.rules().await?;
+        for visit in visits.filter(|visit| visit.status.takes_time()) {
+            let named = placement::named(&rules, visit.provider, visit.treatment);
+            let Ok((provider, treatment)) = named else {
+                continue;
+            };
+            let cap = placement::daily_cap(&rules, provider, treatment, visit.span.start());
+            let (Some(cap), Some(ask)) = (cap, asks.get_mut(&provider.calendar)) else {
+                continue;
+            };
+            match ask.caps.iter_mut().find(|other| other.counts_with(&cap)) {
+                Some(other) => other.adds += cap.adds,
+                None => ask.caps.push(cap),
+            }
+        }
+        Ok(())
     }
 
     /// The appointment as the database has it, at the version that the asker has seen.
@@ -285,10 +305,14 @@ impl Planner<'_> {
         let pairs = visits.iter().map(|(held, after)| (held, after));
         let VisitChange {
             ops,
-            asks,
+            mut asks,
             claims_put,
             claims_del,
         } = visit::change(tx, pairs);
+        if !overridden.contains(&Override::DailyCap) {
+            let visits = visits.iter().map(|(_, after)| after);
+            self.keep_to_caps(&mut asks, visits).await?;
+        }
         let cells = self.cells(asks.keys().copied()).await?;
         let change = Change {
             tx,
@@ -338,12 +362,6 @@ impl Planner<'_> {
 }
 
 impl Directory {
-    /// Whether nothing committed is in `span` of a calendar; an unknown calendar is never free.
-    pub(crate) fn is_free(&self, calendar: CalendarId, span: Span) -> bool {
-        let timeline = self.published(calendar);
-        timeline.is_some_and(|timeline| timeline.overlapping(span).next().is_none())
-    }
-
     /// What is taken on a calendar, if it is loaded.
     pub(crate) fn published(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
         self.loaded(calendar).map(|cell| cell.timeline())

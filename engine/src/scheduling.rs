@@ -1,6 +1,8 @@
 //! The rules, as pure functions: values in, decision out. No clock, no I/O, no actors.
 
 pub mod availability;
+pub mod cells;
+pub mod diary;
 pub mod draft;
 pub mod hours;
 pub mod intervals;

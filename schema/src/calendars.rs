@@ -12,7 +12,7 @@ use crate::ids::{
     TenantId, TreatmentId,
 };
 use crate::models::appointment::Status;
-use crate::models::claim::{Claim, ClaimKind, HoldRef, Visit};
+use crate::models::claim::{Claim, ClaimKind, HeldVisit, HoldRef, Visit};
 use crate::schema::calendars;
 use crate::span::{Minute, Span};
 
@@ -99,8 +99,30 @@ struct ClaimRow {
     visit: VisitRow,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     hold_id: Option<HoldId>,
+    #[diesel(embed)]
+    held: HeldRow,
+}
+
+#[derive(QueryableByName)]
+struct HeldRow {
     #[diesel(sql_type = Nullable<Timestamptz>)]
     expires_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    held_provider: Option<ProviderId>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    held_treatment: Option<TreatmentId>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    held_start: Option<DateTime<Utc>>,
+}
+
+impl HeldRow {
+    fn visit(&self) -> Option<HeldVisit> {
+        Some(HeldVisit {
+            provider: self.held_provider?,
+            treatment: self.held_treatment?,
+            start: Minute::floor(self.held_start?),
+        })
+    }
 }
 
 #[derive(QueryableByName)]
@@ -140,7 +162,8 @@ impl ClaimRow {
             "hold" => ClaimKind::Hold {
                 hold: HoldRef {
                     id: self.hold_id?,
-                    expires_at: self.expires_at?,
+                    expires_at: self.held.expires_at?,
+                    visit: self.held.visit(),
                 },
             },
             "block" => ClaimKind::Block,
@@ -186,7 +209,8 @@ pub async fn load(
          c.version AS calendar_version, k.id AS claim_id, k.tenant_id, k.kind AS claim_kind, \
          lower(k.during) AS claim_start, upper(k.during) AS claim_end, k.appointment_id, \
          a.version AS appointment_version, a.status, a.start_at, a.end_at, a.patient_id, \
-         a.provider_id, a.operatory_id, a.treatment_id, a.series_id, k.hold_id, h.expires_at \
+         a.provider_id, a.operatory_id, a.treatment_id, a.series_id, k.hold_id, h.expires_at, \
+         h.provider_id AS held_provider, h.treatment_id AS held_treatment, h.start_at AS held_start \
          FROM calendars c LEFT JOIN claims k ON k.calendar_id = c.id \
          LEFT JOIN appointments a ON a.id = k.appointment_id LEFT JOIN holds h ON h.id = k.hold_id \
          WHERE c.id = ANY ($1) ORDER BY c.id",

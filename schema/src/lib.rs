@@ -16,6 +16,7 @@ pub mod in_doubt;
 pub mod log;
 pub mod migrate;
 pub mod models;
+pub mod patients;
 pub mod rules;
 #[allow(missing_debug_implementations)] // generated
 #[rustfmt::skip]

@@ -323,6 +323,35 @@ diesel::table! {
         started_on -> Date,
         ended_on -> Nullable<Date>,
         notes -> Nullable<Text>,
+        archived_at -> Nullable<Timestamptz>,
+        search -> Text,
+        sort_name -> Text,
+    }
+}
+
+diesel::table! {
+    patient_link_requests (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        token_hash -> Bytea,
+        status -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    patient_medical (id) {
+        id -> Int8,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        author -> Text,
+        author_id -> Nullable<Uuid>,
+        history -> Text,
+        allergies -> Array<Nullable<Text>>,
+        medications -> Array<Nullable<Text>>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -349,6 +378,7 @@ diesel::table! {
         date_of_birth -> Nullable<Date>,
         created_at -> Timestamptz,
         calendar_id -> Uuid,
+        merged_into -> Nullable<Uuid>,
     }
 }
 
@@ -574,6 +604,9 @@ diesel::joinable!(operatories -> clinics (clinic_id));
 diesel::joinable!(outbox -> tenants (tenant_id));
 diesel::joinable!(patient_dentists -> patients (patient_id));
 diesel::joinable!(patient_dentists -> tenants (tenant_id));
+diesel::joinable!(patient_link_requests -> patients (patient_id));
+diesel::joinable!(patient_link_requests -> tenants (tenant_id));
+diesel::joinable!(patient_medical -> users (author_id));
 diesel::joinable!(patients -> calendars (calendar_id));
 diesel::joinable!(patients -> users (user_id));
 diesel::joinable!(providers -> tenants (tenant_id));
@@ -617,6 +650,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     outbox,
     patient_dentists,
     patient_invitations,
+    patient_link_requests,
+    patient_medical,
     patients,
     providers,
     refresh_tokens,

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::page::{Page, PageQuery};
-use crate::rest::wall_clock;
+use crate::rest::wall_clock::Hours;
 
 /// A provider's right to use an operatory on a weekly schedule between two dates.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,17 +31,6 @@ pub struct Assignment {
     /// Whether others may be assigned at the same time.
     shared: bool,
     hours: Vec<Hours>,
-}
-
-/// A window on one day of the week, in the clinic's zone.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Hours {
-    /// Monday is 1 (ISO 8601).
-    weekday: i16,
-    #[schema(example = "09:00")]
-    from: String,
-    #[schema(example = "13:00")]
-    to: String,
 }
 
 /// The practice's assignments with their hours.
@@ -89,11 +78,7 @@ pub async fn list(
             shared: row.shared,
             hours: hours
                 .extract_if(.., |hours| hours.assignment_id == row.id)
-                .map(|hours| Hours {
-                    weekday: hours.weekday,
-                    from: wall_clock::text(hours.from_minute),
-                    to: wall_clock::text(hours.to_minute),
-                })
+                .map(|hours| Hours::of(hours.weekday, hours.from_minute, hours.to_minute))
                 .collect(),
         },
     )))

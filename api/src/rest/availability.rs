@@ -2,7 +2,8 @@
 
 use actix_web::web;
 use chrono::{DateTime, Utc};
-use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Search, Slot};
+use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Slot};
+use engine::scheduling::diary::Own;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::{Missing, Rejection};
 use engine::scheduling::rulebook::RuleBook;
@@ -146,7 +147,9 @@ async fn search_for(
         range,
         duration: query.duration,
         asker,
+        order: Order::Earliest,
         limit,
+        own: Own::default(),
     };
     let slots = app.engine.availability(&rules, &search).await?;
     Ok(Slots {

@@ -41,7 +41,7 @@ pub struct CalendarView {
     /// `null` for operatories, which practices share.
     #[schema(value_type = Option<Uuid>)]
     tenant_id: Option<TenantId>,
-    /// The provider or operatory.
+    /// The provider, operatory or piece of equipment.
     owner_id: Uuid,
     clinic_id: Option<Uuid>,
     /// IANA name.
@@ -135,6 +135,16 @@ pub async fn list(
         owner_id: operatory.id.0,
         clinic_id: Some(operatory.clinic.0),
         zone: operatory.zone.name().to_owned(),
+    }));
+    let machines = rules.equipment.values().filter(|machine| machine.active);
+    items.extend(machines.map(|machine| CalendarView {
+        id: machine.calendar,
+        kind: Kind::Equipment,
+        name: machine.name.clone(),
+        tenant_id: Some(rules.tenant),
+        owner_id: machine.id,
+        clinic_id: machine.clinic.map(|clinic| clinic.0),
+        zone: rules.zone.name().to_owned(),
     }));
     Ok(web::Json(Page::whole(items)))
 }

@@ -1,4 +1,8 @@
-//! Closures, holidays and extra hours of single dates.
+//! Closures, holidays and extra hours of single dates, as practices see and make them.
+
+pub mod change;
+pub(super) mod given;
+pub(super) mod store;
 
 use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
@@ -15,6 +19,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::checks;
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery};
 use crate::rest::wall_clock;
@@ -23,7 +28,7 @@ use crate::rest::wall_clock;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Exception {
-    id: Uuid,
+    pub(super) id: Uuid,
     /// Whom it is for: `tenant`, `clinic`, `operatory` or `provider`.
     scope: String,
     clinic_id: Option<Uuid>,
@@ -44,7 +49,7 @@ pub struct Exception {
 }
 
 impl Exception {
-    fn of(row: Row, language: Language) -> Self {
+    pub(super) fn of(row: Row, language: Language) -> Self {
         Self {
             id: row.id.0,
             scope: row.scope,
@@ -73,6 +78,19 @@ pub struct Dates {
     to: Option<NaiveDate>,
 }
 
+impl Dates {
+    /// First and last, where they are given.
+    ///
+    /// # Errors
+    /// 400 for other centuries.
+    pub(super) fn bounds(&self) -> Result<(Option<NaiveDate>, Option<NaiveDate>), Problem> {
+        for date in self.from.iter().chain(&self.to) {
+            checks::date(date, &()).map_err(|error| Problem::bad_request(error.to_string()))?;
+        }
+        Ok((self.from, self.to))
+    }
+}
+
 /// The closures and extra hours of the practice and of the places where it works, by date.
 #[utoipa::path(get, path = "/exceptions", tag = "catalogue", params(Dates, PageQuery),
     responses((status = 200, body = Page<Exception>)))]
@@ -84,6 +102,7 @@ pub async fn list(
     page: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<Exception>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(NaiveDate, ExceptionId)>()?);
+    let (from, to) = dates.bounds()?;
     let rows: Vec<Row> =
         tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
             use schedule_exceptions::dsl;
@@ -105,10 +124,10 @@ pub async fn list(
                 .limit(limit + 1)
                 .select(Row::as_select())
                 .into_boxed();
-            if let Some(from) = dates.from {
+            if let Some(from) = from {
                 query = query.filter(dsl::to_date.ge(from));
             }
-            if let Some(to) = dates.to {
+            if let Some(to) = to {
                 query = query.filter(dsl::from_date.le(to));
             }
             if let Some((date, id)) = after {
@@ -128,4 +147,34 @@ pub async fn list(
         |row| (row.from_date, row.id),
         |row| Exception::of(row, language),
     )))
+}
+
+/// One closure or extra hours, of the practice or of a place where it works.
+#[utoipa::path(get, path = "/exceptions/{id}", tag = "catalogue", params(("id" = Uuid, Path)),
+    responses((status = 200, body = Exception)))]
+pub async fn get(
+    app: web::Data<App>,
+    member: Member,
+    request: HttpRequest,
+    id: web::Path<ExceptionId>,
+) -> Result<web::Json<Exception>, Problem> {
+    let rules = app.engine.rules(member.tenant()).await?;
+    let row: Row = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
+        let row = schedule_exceptions::table
+            .find(*id)
+            .select(Row::as_select())
+            .first(connection)
+            .await?;
+        Ok::<_, Problem>(row)
+    })
+    .await?;
+    let mut places = rules.operatories.values();
+    let known = row.tenant_id == Some(member.tenant())
+        || places
+            .any(|place| row.operatory_id == Some(place.id) || row.clinic_id == Some(place.clinic));
+    if !known {
+        return Err(Problem::not_found());
+    }
+    let language = Language::of(&request, &member.workspace.locale);
+    Ok(web::Json(Exception::of(row, language)))
 }

@@ -3,7 +3,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, JsonConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, ResponseError};
 use futures_util::future::LocalBoxFuture;
@@ -47,6 +47,30 @@ where
             body.validate().map_err(|report| invalid(&report))?;
             Ok(Self(body))
         })
+    }
+}
+
+/// A body that may be left out: then everything in it is as if nothing was said.
+#[derive(Debug)]
+pub struct OptionalInput<T>(pub T);
+
+impl<T> FromRequest for OptionalInput<T>
+where
+    T: DeserializeOwned + Validate<Context = ()> + Default + 'static,
+{
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let headers = request.headers();
+        let length = headers.get(header::CONTENT_LENGTH);
+        let empty = length.is_none_or(|length| length == "0")
+            && !headers.contains_key(header::TRANSFER_ENCODING);
+        if empty {
+            return Box::pin(async { Ok(Self(T::default())) });
+        }
+        let body = Input::<T>::from_request(request, payload);
+        Box::pin(async { Ok(Self(body.await?.0)) })
     }
 }
 

@@ -3,48 +3,29 @@
 
 pub mod history;
 pub mod invitation;
+pub mod list;
+mod phone;
 pub(crate) mod record;
+pub mod relation;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use chrono::{NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use schema::ids::{CalendarId, PatientId, TenantId};
+use schema::patients as people;
 use schema::schema::{calendars, patient_dentists, patients};
 use schema::tenancy;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::input::Input;
-use crate::rest::page::{Page, PageQuery, wrong_cursor};
 
+use record::NewRow;
 pub use record::{NewPatient, Patient, PatientChange};
-
-/// Longer searches are no names.
-const QUERY_BYTES_MAX: usize = 200;
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    fn search_text(given: Text) -> Text;
-    fn patient_matches(
-        query: Text,
-        first_name: Text,
-        last_name: Text,
-        email: Nullable<Text>,
-        phone: Nullable<Text>,
-    ) -> diesel::sql_types::Bool;
-}
-
-/// Which patients.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Search {
-    /// Words of a name, an e-mail address or a phone number; accents do not matter.
-    q: Option<String>,
-}
 
 /// A practice's records, for queries by id: only with an active relation.
 #[diesel::dsl::auto_type]
@@ -55,109 +36,50 @@ fn ours(tenant: TenantId) -> _ {
         .filter(patient_dentists::status.eq("active"))
 }
 
-/// Patients by name, optionally those that match a search.
-#[utoipa::path(get, path = "/patients", tag = "patients", params(Search, PageQuery),
-    responses((status = 200, body = Page<Patient>)))]
-pub async fn list(
-    app: web::Data<App>,
-    member: Member,
-    search: web::Query<Search>,
-    page: web::Query<PageQuery>,
-) -> Result<web::Json<Page<Patient>>, Problem> {
-    // Not the name: queries end up in other people's logs.
-    let (limit, after) = (page.limit()?, page.after::<PatientId>()?);
-    let wanted = search.into_inner().q.unwrap_or_default();
-    if wanted.len() > QUERY_BYTES_MAX {
-        return Err(Problem::bad_request("q is too long."));
-    }
-    let rows: Vec<Patient> =
-        tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-            let (last, first) = (
-                || search_text(patients::last_name),
-                || search_text(patients::first_name),
-            );
-            let mut query = ours(member.tenant())
-                .order((last(), first(), patients::id))
-                .limit(limit + 1)
-                .select(Patient::as_select())
-                .into_boxed();
-            if !wanted.trim().is_empty() {
-                query = query.filter(patient_matches(
-                    wanted.as_str(),
-                    patients::first_name,
-                    patients::last_name,
-                    patients::email,
-                    patients::phone,
-                ));
-            }
-            if let Some(id) = after {
-                let (after_last, after_first): (String, String) = ours(member.tenant())
-                    .filter(patients::id.eq(id))
-                    .select((last(), first()))
-                    .first(connection)
-                    .await
-                    .optional()?
-                    .ok_or_else(wrong_cursor)?;
-                query = query.filter(
-                    last().gt(after_last.clone()).or(last().eq(after_last).and(
-                        first()
-                            .gt(after_first.clone())
-                            .or(first().eq(after_first).and(patients::id.gt(id))),
-                    )),
-                );
-            }
-            Ok::<_, Problem>(query.load(connection).await?)
-        })
-        .await?;
-    let page = Page::of(rows, limit, Patient::id, std::convert::identity);
-    Ok(web::Json(page))
-}
-
-/// Add a patient to the practice.
+/// Add a patient to the practice. Where it may already have them, by e-mail address, phone number,
+/// or name and birth date, it is refused with 409 `duplicate_patient` and the `candidates`, unless
+/// `allowDuplicate` is set. 422 `plan_limit` where the practice's plan allows no more.
 #[utoipa::path(post, path = "/patients", tag = "patients", request_body = NewPatient,
-    responses((status = 201, body = Patient)))]
+    responses((status = 201, body = Patient), (status = 409), (status = 422)))]
 pub async fn create(
     app: web::Data<App>,
     member: Member,
     Input(given): Input<NewPatient>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, calendar) = (PatientId::new(), CalendarId::new());
-    let row = given.into_row(id, calendar)?;
+    let (tenant, allow_duplicate) = (member.tenant(), given.allow_duplicate);
+    let country = phone::country(&member.workspace.zone);
+    let row = given.into_row(PatientId::new(), CalendarId::new(), country)?;
     let created = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-        diesel::insert_into(calendars::table)
-            .values((calendars::id.eq(calendar), calendars::kind.eq("patient")))
-            .execute(connection)
-            .await?;
-        diesel::insert_into(patients::table)
-            .values(&row)
-            .execute(connection)
-            .await?;
-        diesel::insert_into(patient_dentists::table)
-            .values((
-                patient_dentists::tenant_id.eq(member.tenant()),
-                patient_dentists::patient_id.eq(id),
-            ))
-            .execute(connection)
-            .await?;
+        // First: whoever adds the same person at the same time waits here, and then finds them.
+        require_room(connection, tenant).await?;
+        if !allow_duplicate {
+            refuse_duplicate(connection, tenant, &row).await?;
+        }
+        insert(connection, tenant, &[&row]).await?;
         // Read, not returned by the insert: it can be seen only now that the relation is there.
-        find(connection, member.tenant(), id).await
+        let created = find(connection, tenant, row.id).await?;
+        let entry = Entry::new("patient.created").on(row.id).after(&created);
+        audit::record(connection, &member, entry).await?;
+        Ok::<_, Problem>(created)
     })
     .await?;
     Ok(HttpResponse::Created()
-        .insert_header(("Location", format!("/patients/{id}")))
+        .insert_header(("Location", format!("/patients/{}", created.id)))
         .json(created))
 }
 
 /// One patient of the practice.
 #[utoipa::path(get, path = "/patients/{id}", tag = "patients", params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, body = Patient)))]
+    responses((status = 200, body = Patient), (status = 404)))]
 pub async fn get(
     app: web::Data<App>,
     member: Member,
     id: web::Path<PatientId>,
 ) -> Result<web::Json<Patient>, Problem> {
     let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-        find(connection, member.tenant(), *id).await
+        let found = find(connection, member.tenant(), *id).await?;
+        audit::record(connection, &member, Entry::new("patient.read").on(*id)).await?;
+        Ok::<_, Problem>(found)
     })
     .await?;
     Ok(web::Json(found))
@@ -165,29 +87,34 @@ pub async fn get(
 
 /// Change some fields; `null` clears one that may be empty.
 #[utoipa::path(patch, path = "/patients/{id}", tag = "patients", params(("id" = uuid::Uuid, Path)),
-    request_body = PatientChange, responses((status = 200, body = Patient)))]
+    request_body = PatientChange, responses((status = 200, body = Patient), (status = 404)))]
 pub async fn update(
     app: web::Data<App>,
     member: Member,
     id: web::Path<PatientId>,
     Input(given): Input<PatientChange>,
 ) -> Result<web::Json<Patient>, Problem> {
-    let changes = given.into_changes()?;
+    let changes = given.into_changes(phone::country(&member.workspace.zone))?;
     let changed = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-        find(connection, member.tenant(), *id).await?;
-        if !changes.is_empty() {
-            diesel::update(patients::table.find(*id))
-                .set(&changes)
-                .execute(connection)
-                .await?;
+        let before = find(connection, member.tenant(), *id).await?;
+        if changes.is_empty() {
+            return Ok(before);
         }
-        find(connection, member.tenant(), *id).await
+        diesel::update(patients::table.find(*id))
+            .set(&changes)
+            .execute(connection)
+            .await?;
+        let after = find(connection, member.tenant(), *id).await?;
+        let entry = Entry::new("patient.changed").on(*id);
+        audit::record(connection, &member, entry.before(&before).after(&after)).await?;
+        Ok::<_, Problem>(after)
     })
     .await?;
     app.patients.forget(member.tenant(), *id);
     Ok(web::Json(changed))
 }
 
+/// The record, of a patient of the practice.
 async fn find(
     connection: &mut AsyncPgConnection,
     tenant: TenantId,
@@ -199,4 +126,96 @@ async fn find(
         .first(connection)
         .await?;
     Ok(found)
+}
+
+/// 422 unless the practice may have another patient. Others who add one wait until the transaction
+/// ends.
+async fn require_room(connection: &mut AsyncPgConnection, tenant: TenantId) -> Result<(), Problem> {
+    match people::room(connection, tenant).await? {
+        Some(room) if room <= 0 => Err(plan_limit()),
+        _ => Ok(()),
+    }
+}
+
+fn plan_limit() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "plan_limit",
+        "The practice has as many patients as its plan allows.",
+    )
+}
+
+/// 409 with the practice's own patients who may be the same person.
+async fn refuse_duplicate(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    row: &NewRow,
+) -> Result<(), Problem> {
+    let found = people::duplicates(connection, tenant, &row.likeness()).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let candidates: Vec<Patient> = ours(tenant)
+        .filter(patients::id.eq_any(found))
+        .order(patient_dentists::sort_name)
+        .select(Patient::as_select())
+        .load(connection)
+        .await?;
+    let candidates = candidates
+        .iter()
+        .filter_map(|one| serde_json::to_value(one).ok());
+    let problem = Problem::new(
+        StatusCode::CONFLICT,
+        "duplicate_patient",
+        "The practice may have this patient already; allowDuplicate adds them all the same.",
+    );
+    Err(problem.with_candidates(candidates.collect()))
+}
+
+/// Adds records, each with its calendar and its relation to the practice.
+async fn insert(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    rows: &[&NewRow],
+) -> Result<(), Problem> {
+    let calendars: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                calendars::id.eq(row.calendar_id),
+                calendars::kind.eq("patient"),
+            )
+        })
+        .collect();
+    diesel::insert_into(calendars::table)
+        .values(calendars)
+        .execute(connection)
+        .await?;
+    diesel::insert_into(patients::table)
+        .values(rows.to_vec())
+        .execute(connection)
+        .await?;
+    let relations: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                patient_dentists::tenant_id.eq(tenant),
+                patient_dentists::patient_id.eq(row.id),
+            )
+        })
+        .collect();
+    diesel::insert_into(patient_dentists::table)
+        .values(relations)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Today where the practice is.
+fn today(member: &Member) -> NaiveDate {
+    let now = Utc::now();
+    match member.workspace.zone.parse::<chrono_tz::Tz>() {
+        Ok(zone) => now.with_timezone(&zone).date_naive(),
+        Err(_) => now.date_naive(),
+    }
 }

@@ -1,14 +1,16 @@
 //! The people of a practice who treat patients.
 
+pub mod change;
+
 use actix_web::web;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-use schema::ids::ProviderId;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use schema::ids::{ProviderId, TenantId};
 use schema::models::catalogue::Provider as Row;
 use schema::schema::providers;
 use schema::tenancy;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -28,6 +30,10 @@ pub struct Provider {
     color: String,
     calendar_id: Uuid,
     tenant_id: Uuid,
+    /// The member of the practice who this is, if they sign in.
+    user_id: Option<Uuid>,
+    /// Nothing is booked with somebody who is not.
+    active: bool,
 }
 
 impl From<Row> for Provider {
@@ -39,16 +45,29 @@ impl From<Row> for Provider {
             color: row.color,
             calendar_id: row.calendar_id.0,
             tenant_id: row.tenant_id.0,
+            user_id: row.user_id.map(|id| id.0),
+            active: row.active,
         }
     }
 }
 
+/// Which rows of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct Former {
+    /// Those that are no more in use too.
+    #[serde(default)]
+    pub include_inactive: bool,
+}
+
 /// The practice's dentists, hygienists and assistants.
-#[utoipa::path(get, path = "/providers", tag = "catalogue", params(PageQuery),
+#[utoipa::path(get, path = "/providers", tag = "catalogue", params(Former, PageQuery),
     responses((status = 200, body = Page<Provider>)))]
 pub async fn list(
     app: web::Data<App>,
     member: Member,
+    former: web::Query<Former>,
     page: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<Provider>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, ProviderId)>()?);
@@ -56,11 +75,13 @@ pub async fn list(
         tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
             let mut query = providers::table
                 .filter(providers::tenant_id.eq(member.tenant()))
-                .filter(providers::active)
                 .order((providers::name, providers::id))
                 .limit(limit + 1)
                 .select(Row::as_select())
                 .into_boxed();
+            if !former.include_inactive {
+                query = query.filter(providers::active);
+            }
             if let Some((name, id)) = after {
                 query = query.filter(
                     providers::name
@@ -77,4 +98,33 @@ pub async fn list(
         |row| (row.name.clone(), row.id),
         Provider::from,
     )))
+}
+
+/// One of the practice's people.
+#[utoipa::path(get, path = "/providers/{id}", tag = "catalogue", params(("id" = Uuid, Path)),
+    responses((status = 200, body = Provider)))]
+pub async fn get(
+    app: web::Data<App>,
+    member: Member,
+    id: web::Path<ProviderId>,
+) -> Result<web::Json<Provider>, Problem> {
+    let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
+        find(connection, member.tenant(), *id).await
+    })
+    .await?;
+    Ok(web::Json(found.into()))
+}
+
+pub(super) async fn find(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ProviderId,
+) -> Result<Row, Problem> {
+    let found = providers::table
+        .find(id)
+        .filter(providers::tenant_id.eq(tenant))
+        .select(Row::as_select())
+        .first(connection)
+        .await?;
+    Ok(found)
 }

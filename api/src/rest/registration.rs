@@ -26,7 +26,7 @@ use crate::problem::{FieldError, Problem};
 use crate::rest::input::{Input, invalid};
 use crate::rest::language::Language;
 use crate::rest::patients::record::{
-    check_date_of_birth, check_email, check_name, check_phone, e164, lower_email, tidy,
+    check_date_of_birth, check_email, check_name, check_phone, international, lower_email, tidy,
 };
 use crate::rest::sessions::{Session, session};
 
@@ -233,7 +233,7 @@ async fn register_patient(
         date_of_birth: given.date_of_birth,
     };
     patient.validate().map_err(|report| invalid(&report))?;
-    let phone = patient.phone.as_deref().map(e164).transpose()?;
+    let phone = patient.phone.as_deref().map(international).transpose()?;
     app.throttle.register(address(request))?;
     // Before it is known whether there is an account: both ways cost the same.
     let hash = app.passwords.hash(given.password).await?;

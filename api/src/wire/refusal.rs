@@ -41,6 +41,7 @@ impl From<Rejection> for Problem {
             Rejection::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             Rejection::NotFound(_) => StatusCode::NOT_FOUND,
             Rejection::OutsideHours
+            | Rejection::DailyCap { .. }
             | Rejection::TooSoon { .. }
             | Rejection::BeyondHorizon { .. }
             | Rejection::InThePast

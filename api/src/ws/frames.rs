@@ -1,5 +1,7 @@
 //! Frames from clients, read with care: whatever cannot be read is answered and harms nothing.
 
+mod body;
+
 use schema::ids::{AppointmentId, CalendarId, TenantId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -91,11 +93,6 @@ struct OneCalendar {
     calendar: CalendarId,
 }
 
-#[derive(Deserialize)]
-struct Booking {
-    appointment: NewAppointment,
-}
-
 /// Reads a text frame.
 #[must_use]
 pub fn read(text: &str) -> Incoming {
@@ -118,7 +115,7 @@ pub fn read(text: &str) -> Incoming {
     Incoming {
         id: Some(id),
         rule: kind.rule(),
-        frame: frame(kind, body),
+        frame: frame(kind, body::flat(body)),
     }
 }
 
@@ -156,10 +153,7 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
                 query: from(body)?,
             });
         }
-        Kind::Book => {
-            let Booking { appointment } = from(body)?;
-            Action::Book(valid(appointment)?)
-        }
+        Kind::Book => Action::Book(valid(from::<NewAppointment>(body)?)?),
         Kind::Reschedule => Action::Reschedule(on(&body)?, valid(from::<NewTime>(body)?)?),
         Kind::Resize => Action::Resize(on(&body)?, valid(from::<NewLength>(body)?)?),
         Kind::Cancel => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
@@ -211,6 +205,7 @@ mod tests {
             (r#"{"id":4,"type":"fly"}"#, Some(4)),
             (r#"{"id":4,"type":"book"}"#, Some(4)),
             (r#"{"id":4,"type":"subscribe","calendar":"x"}"#, Some(4)),
+            (r#"{"id":4,"type":"book","appointment":[]}"#, Some(4)),
             (r#"{"id":4,"type":"cancel","appointmentId":7}"#, Some(4)),
             (
                 r#"{"id":4,"type":"unsubscribe","calendar":null,"tenant":1}"#,

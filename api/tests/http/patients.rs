@@ -1,5 +1,8 @@
 //! Patients: added, found, changed.
 
+mod duplicates;
+mod relation;
+
 use serde_json::{Value, json};
 
 use super::support::Server;
@@ -89,6 +92,9 @@ async fn search_forgives() {
         ("JOSE%20munoz", vec!["José Ñáñez Muñoz"]),
         ("gonsalez", vec!["Lucía González"]),
         ("0991234567", vec!["Iván Paz"]),
+        ("099%20123%204567", vec!["Iván Paz"]),
+        ("pa", vec!["Iván Paz"]),
+        ("az", vec![]),
         ("%2B59399%20123", vec!["Iván Paz"]),
         ("ivan.paz@", vec!["Iván Paz"]),
         ("jose%20paz", vec![]),

@@ -181,6 +181,11 @@ impl Server {
         begin(&mut connection, &access, work).await.unwrap()
     }
 
+    /// The login itself, whom no policy binds.
+    pub async fn owner(&self) -> AsyncPgConnection {
+        AsyncPgConnection::establish(&self.db.url).await.unwrap()
+    }
+
     /// Lets nobody connect any more, and ends the connections that there are.
     pub async fn close_database(&self) {
         let server = std::env::var("DATABASE_URL").unwrap();

@@ -2,6 +2,7 @@
 //! test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod catalogue;
 mod closing;
 mod following;
 mod frames;

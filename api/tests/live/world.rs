@@ -156,6 +156,30 @@ impl World {
         self.send_with(method, path, body, &[]).await
     }
 
+    /// As somebody else.
+    pub async fn send_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Answer {
+        let url = format!("http://{}{path}", self.running.address);
+        let mut request = self.http.request(method, url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Answer {
+            status,
+            headers,
+            body,
+        }
+    }
+
     pub async fn send_with(
         &self,
         method: Method,
@@ -216,6 +240,11 @@ impl World {
             "operatoryId": self.practice.operatories[0].0,
             "start": start,
         })
+    }
+
+    /// Stops the server, where the database has rows that nothing booked.
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 
     /// Stops the server and holds the database against every promise.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use schema::ids::{AppointmentId, CalendarId};
+use schema::ids::AppointmentId;
 use schema::models::appointment::{Appointment, CancelCode, Status};
 use schema::span::Span;
 
 use super::visit::Held;
 use super::{Plan, Planner};
 use crate::command::{Book, Cancel, Reschedule, Resize, SetStatus, Target};
+use crate::directory::published::Published;
 use crate::failure::Refusal;
+use crate::scheduling::diary::Own;
 use crate::scheduling::pattern;
 use crate::scheduling::placement::{self, Wish};
 use crate::scheduling::rejection::{Override, Rejection};
@@ -122,17 +124,10 @@ impl Planner<'_> {
     ) -> Result<Plan, Refusal> {
         let rules = self.rules().await?;
         self.load(&rules, []).await?;
-        let directory = self.directory();
         // The visit's own time counts as free for itself.
-        let is_free = |calendar: CalendarId, span: Span| {
-            let timeline = directory.published(calendar);
-            timeline.is_some_and(|timeline| {
-                let mut taken = timeline.overlapping(span);
-                taken.all(|claim| claim.belongs_to(before.id))
-            })
-        };
+        let diary = Published::new(self.directory(), Own::appointment(before.id));
         let terms = self.terms(&rules, overrides);
-        let (after, placed) = relocate(&terms, before, place, &is_free)?;
+        let (after, placed) = relocate(&terms, before, place, &diary)?;
         let mut plan = self
             .visit(action, Some(held), with(after), &placed.overridden)
             .await?;

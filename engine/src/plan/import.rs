@@ -36,6 +36,7 @@ pub(super) async fn plan(planner: &Planner<'_>, import: &Import) -> Result<Plan,
         states: SmallVec::new(),
         keeps: SmallVec::new(),
         frees: SmallVec::new(),
+        caps: SmallVec::new(),
     };
     let mut claims_del = Vec::new();
     for (id, span) in &known {

@@ -95,5 +95,6 @@ pub(super) fn nothing(tx: TxId) -> Ask {
         states: SmallVec::new(),
         keeps: SmallVec::new(),
         frees: SmallVec::new(),
+        caps: SmallVec::new(),
     }
 }

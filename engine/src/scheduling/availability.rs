@@ -1,15 +1,25 @@
 //! Which starts are free: opening hours ∧ every role free, on the slot grid, between notice and
-//! horizon.
+//! horizon, below the daily cap. Proposes from what is published; whether a slot is still free is
+//! decided when it is booked.
+//!
+//! [`bits`] looks at 5-minute cells, 64 starts at once; [`spans`] at exact intervals, for patterns
+//! and grids that do not fit cells. Both give the same slots.
 
-use std::collections::BTreeSet;
+mod best;
+mod bits;
+mod needs;
+mod sink;
+mod spans;
 
-use schema::ids::{CalendarId, OperatoryId, ProviderId};
+use schema::ids::{OperatoryId, ProviderId};
 use schema::span::{DAY, Minute, Span};
 
-use super::pattern;
-use super::placement::{Asker, Wish, horizon_days, notice_min, place, segments, slot_interval_min};
+use super::diary::{Diary, Own};
+use super::placement::{Asker, horizon_days, notice_min, segments, slot_interval_min};
 use super::rejection::Rejection;
-use super::rulebook::{Provider, RuleBook, Treatment};
+use super::rulebook::{Provider, RuleBook, Seat, Treatment};
+use needs::Needs;
+use sink::{Best, Earliest, Sink};
 
 /// What is searched.
 #[derive(Clone, Debug)]
@@ -22,7 +32,40 @@ pub struct Search<'a> {
     /// Minutes; the treatment's own without.
     pub duration: Option<i64>,
     pub asker: Asker,
+    pub order: Order,
     pub limit: usize,
+    /// What counts as free: the asker's own holds.
+    pub own: Own,
+}
+
+/// Which slots come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    Earliest,
+    /// By score; close to `near` is good, or to the range's start without.
+    Best { near: Option<Minute> },
+}
+
+impl<'a> Search<'a> {
+    /// The earliest slots of a treatment at any provider who offers it, in any operatory.
+    #[must_use]
+    pub fn any(book: &'a RuleBook, treatment: &'a Treatment, range: Span, asker: Asker) -> Self {
+        let active = book.providers.values().filter(|provider| provider.active);
+        Self {
+            treatment,
+            providers: active
+                .filter(|provider| book.offers(provider, treatment))
+                .collect(),
+            operatories: Vec::new(),
+            range,
+            duration: None,
+            asker,
+            order: Order::Earliest,
+            limit: 50,
+            own: Own::default(),
+        }
+    }
 }
 
 /// A start that can be booked.
@@ -30,79 +73,124 @@ pub struct Search<'a> {
 pub struct Slot {
     pub span: Span,
     pub provider: ProviderId,
+    /// By name the first that is free, or the best one.
     pub operatory: OperatoryId,
     /// Other operatories that are free at the same time.
     pub alternatives: Vec<OperatoryId>,
+    /// 0 to 100, where slots are asked for in order of it.
+    pub score: Option<u8>,
 }
 
 /// The longest range that one search looks at, in days.
 pub const LONGEST_RANGE_DAYS: i64 = 62;
 
-/// The earliest slots, by start and provider.
+/// The first slots in the order asked for; slots that are equal in it are in order of the start
+/// and of the providers.
 ///
 /// # Errors
-/// `bad_duration` when the treatment cannot last that long.
+/// `bad_duration` when the treatment cannot last that long, `not_offered` when it is not for the
+/// asker.
 pub fn search(
     book: &RuleBook,
     search: &Search<'_>,
     now: Minute,
-    is_free: &dyn Fn(CalendarId, Span) -> bool,
+    diary: &dyn Diary,
 ) -> Result<Vec<Slot>, Rejection> {
-    let duration = search.duration.unwrap_or(search.treatment.duration);
-    let segments = segments(search.treatment, duration)?;
-    let Some(range) = window(book, search, now) else {
+    with(book, search, now, diary, false)
+}
+
+/// The search, on exact intervals also where cells would do.
+fn with(
+    book: &RuleBook,
+    search: &Search<'_>,
+    now: Minute,
+    diary: &dyn Diary,
+    exact: bool,
+) -> Result<Vec<Slot>, Rejection> {
+    let treatment = search.treatment;
+    if !treatment.active || (search.asker == Asker::Public && !treatment.online_bookable) {
+        return Err(Rejection::NotOffered);
+    }
+    let duration = search.duration.unwrap_or(treatment.duration);
+    let segments = segments(treatment, duration)?;
+    let Some(window) = window(book, search, now) else {
         return Ok(Vec::new());
     };
-    let nothing = BTreeSet::new();
-    let no_overrides = BTreeSet::new();
+    let context = Context {
+        book,
+        search,
+        diary,
+        needs: Needs::new(&segments, duration),
+        window,
+        interval: slot_interval_min(book, treatment),
+        exact,
+    };
+    let context = &context;
+    Ok(match search.order {
+        Order::Earliest => run(context, Earliest::new(context)),
+        Order::Best { near } => run(context, Best::new(context, near)),
+    })
+}
 
-    let mut slots = Vec::new();
-    for provider in &search.providers {
-        let mut chairs = book.operatories_for(provider.id, search.treatment);
-        if !search.operatories.is_empty() {
-            chairs.retain(|operatory| search.operatories.contains(&operatory.id));
-        }
-        for chair in chairs {
-            let open = book.open(provider, chair, range);
-            for start in starts(book, search.treatment, range) {
-                let Some(span) = Span::lasting(start, duration) else {
-                    continue;
-                };
-                if !open.contains(span) {
-                    continue;
-                }
-                let wish = Wish {
-                    provider,
-                    treatment: search.treatment,
-                    segments: &segments,
-                    span,
-                    operatory: Some(chair.id),
-                    preferred: None,
-                    asker: search.asker,
-                    overrides: &no_overrides,
-                    avoid: &nothing,
-                };
-                let Ok(placement) = place(book, &wish, now, is_free) else {
-                    continue;
-                };
-                let free = pattern::claims(&placement.pattern, start)
-                    .iter()
-                    .all(|(calendar, spans)| spans.iter().all(|span| is_free(*calendar, *span)));
-                if free {
-                    slots.push((span, provider.id, chair.id));
-                }
-            }
-        }
+/// A search with everything that it needs to know.
+struct Context<'a> {
+    book: &'a RuleBook,
+    search: &'a Search<'a>,
+    diary: &'a dyn Diary,
+    needs: Needs,
+    /// When a visit may start.
+    window: Span,
+    /// Minutes between the starts that are offered.
+    interval: i64,
+    exact: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The operatories that a provider may have the visit in.
+    fn seats(&self, provider: &'a Provider) -> impl Iterator<Item = &'a Seat> + use<'a> {
+        let (treatment, wanted) = (self.search.treatment, &self.search.operatories);
+        provider
+            .seats()
+            .iter()
+            .filter(|seat| seat.active && treatment.can_be_done_in(seat.operatory))
+            .filter(|seat| wanted.is_empty() || wanted.contains(&seat.operatory))
     }
-    slots.sort();
-    Ok(join(slots, search.limit))
+
+    /// The providers who can have the visit at all.
+    fn providers(&self) -> impl Iterator<Item = (usize, &'a Provider)> + use<'a> {
+        let (book, search) = (self.book, self.search);
+        let all = search.providers.iter().copied().enumerate();
+        all.filter(move |(_, one)| one.active && book.offers(one, search.treatment))
+    }
+}
+
+/// The first part of a search, in minutes: most find enough in it.
+const FIRST_PART: i64 = DAY;
+/// Each further part is so many times as long as the one before.
+const GROWTH: i64 = 4;
+
+/// Goes through the window part by part, until nothing later can matter.
+fn run<'a, S: Sink<'a>>(context: &'a Context<'a>, mut sink: S) -> Vec<Slot> {
+    let mut from = context.window.start();
+    let mut length = FIRST_PART;
+    while let Some(part) = Span::new(from, context.window.end().min(from.plus(length))) {
+        if sink.is_done(from) {
+            break;
+        }
+        if context.exact || !bits::search(context, part, &mut sink) {
+            spans::search(context, part, &mut sink);
+        }
+        from = part.end();
+        length *= GROWTH;
+    }
+    sink.slots()
 }
 
 /// The range cut to now, notice and horizon.
 fn window(book: &RuleBook, search: &Search<'_>, now: Minute) -> Option<Span> {
     let earliest = match search.asker {
         Asker::Staff => now,
-        Asker::Public => now.plus(notice_min(book, search.treatment)),
+        Asker::Public => now.plus(notice_min(book, search.treatment).max(0)),
     };
     let latest = now.plus(horizon_days(book, search.treatment) * DAY + 1);
     let longest = search.range.start().plus(LONGEST_RANGE_DAYS * DAY);
@@ -111,42 +199,5 @@ fn window(book: &RuleBook, search: &Search<'_>, now: Minute) -> Option<Span> {
         .intersection(Span::new(earliest, latest.min(longest))?)
 }
 
-/// The grid: local midnight + n × interval, on each local day of the range.
-fn starts(book: &RuleBook, treatment: &Treatment, range: Span) -> impl Iterator<Item = Minute> {
-    let interval = slot_interval_min(book, treatment);
-    let zone = book.zone;
-    let first = zone.to_local(range.start()).date();
-    let last = zone.to_local(range.end()).date();
-    first
-        .iter_days()
-        .take_while(move |date| *date <= last)
-        .flat_map(move |date| {
-            let day = zone.day(date);
-            let count = day.map_or(0, |day| (day.minutes() + interval - 1) / interval);
-            let midnight = day.map_or(range.end(), Span::start);
-            (0..count)
-                .map(move |n| midnight.plus(n * interval))
-                .filter(move |start| *start >= range.start() && *start < range.end())
-        })
-}
-
-/// One slot for each start and provider; the other operatories become alternatives.
-fn join(slots: Vec<(Span, ProviderId, OperatoryId)>, limit: usize) -> Vec<Slot> {
-    let mut joined: Vec<Slot> = Vec::new();
-    for (span, provider, operatory) in slots {
-        let full = joined.len() == limit;
-        match joined.last_mut() {
-            Some(last) if last.span == span && last.provider == provider => {
-                last.alternatives.push(operatory);
-            }
-            _ if full => break,
-            _ => joined.push(Slot {
-                span,
-                provider,
-                operatory,
-                alternatives: Vec::new(),
-            }),
-        }
-    }
-    joined
-}
+#[cfg(test)]
+mod tests;

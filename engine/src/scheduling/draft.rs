@@ -11,6 +11,7 @@ use schema::models::claim::{Claim, ClaimKind, Op, Visit};
 use schema::models::pattern::{Placed, Role};
 use schema::span::{Minute, Span};
 
+use super::diary::Diary;
 use super::pattern;
 use super::rejection::{Conflict, Rejection};
 use super::timeline::Timeline;
@@ -43,6 +44,16 @@ pub fn visit_of(appointment: &Appointment) -> Visit {
     }
 }
 
+impl Diary for Draft<'_> {
+    /// What would be taken on a calendar.
+    fn timeline(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
+        match self.changed.get(&calendar) {
+            Some(timeline) => Some(Arc::clone(timeline)),
+            None => (self.published)(calendar),
+        }
+    }
+}
+
 impl<'a> Draft<'a> {
     /// Nothing is changed yet.
     #[must_use]
@@ -51,22 +62,6 @@ impl<'a> Draft<'a> {
             published,
             changed: HashMap::new(),
         }
-    }
-
-    /// What would be taken on a calendar; `None` for an unknown one.
-    #[must_use]
-    pub fn timeline(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
-        match self.changed.get(&calendar) {
-            Some(timeline) => Some(Arc::clone(timeline)),
-            None => (self.published)(calendar),
-        }
-    }
-
-    /// Whether nothing would be in `span` of a calendar; an unknown one is never free.
-    #[must_use]
-    pub fn is_free(&self, calendar: CalendarId, span: Span) -> bool {
-        let timeline = self.timeline(calendar);
-        timeline.is_some_and(|timeline| timeline.overlapping(span).next().is_none())
     }
 
     fn change(&mut self, calendar: CalendarId, ops: &[Op]) {

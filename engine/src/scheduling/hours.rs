@@ -93,7 +93,7 @@ fn wall(date: NaiveDate, minutes: u16) -> Option<NaiveDateTime> {
 }
 
 /// One window of a week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WeeklyWindow {
     pub weekday: Weekday,
     #[serde(flatten)]
@@ -101,7 +101,7 @@ pub struct WeeklyWindow {
 }
 
 /// The windows of a week, in any order; several on one day are split shifts. Empty: never open.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WeeklyHours(pub Vec<WeeklyWindow>);
 
@@ -115,7 +115,7 @@ impl WeeklyHours {
 }
 
 /// Whether dates are closed or open although the week says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExceptionKind {
     /// Time off, a holiday.
@@ -125,7 +125,7 @@ pub enum ExceptionKind {
 }
 
 /// Dates that differ from the week: a closure or extra hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Exception {
     /// The first date.
     pub first: NaiveDate,

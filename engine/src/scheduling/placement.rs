@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use schema::ids::{CalendarId, OperatoryId, ProviderId};
+use schema::ids::{CalendarId, ClinicId, OperatoryId, ProviderId};
 use schema::models::pattern::{Placed, Role, Segment};
 use schema::span::{DAY, Minute, Span};
 
-use super::intervals::IntervalSet;
+use super::diary::{DailyCap, Diary};
 use super::pattern;
 use super::rejection::{Missing, Override, Rejection};
+use super::rulebook::schedule::Schedule;
 use super::rulebook::{Operatory, Provider, RuleBook, Treatment};
 
 /// Who asks: the rules are stricter for the public and for patients.
@@ -65,9 +66,8 @@ pub struct Placement {
     pub overridden: BTreeSet<Override>,
 }
 
-/// Places a visit, or says which rule refuses it. `is_free` tells whether a span of a calendar looks
-/// free; it guides choices, and where nothing is free something is chosen all the same, so that the
-/// calendar's actor names what is in the way.
+/// Places a visit, or says which rule refuses it. The diary guides choices, and where nothing is
+/// free something is chosen all the same, so that the calendar's actor names what is in the way.
 ///
 /// # Errors
 /// The first rule that refuses, in the order of the checks: what it is, when, where.
@@ -75,28 +75,78 @@ pub fn place(
     book: &RuleBook,
     wish: &Wish<'_>,
     now: Minute,
-    is_free: &dyn Fn(CalendarId, Span) -> bool,
+    diary: &dyn Diary,
 ) -> Result<Placement, Rejection> {
-    if !wish.treatment.active
-        || !wish.provider.active
-        || !book.offers(wish.provider, wish.treatment)
-    {
+    if !is_offered(book, wish) {
         return Err(Rejection::NotOffered);
     }
     let mut overridden = BTreeSet::new();
     check_time(book, wish, now, &mut overridden)?;
-    let operatory = choose_operatory(book, wish, &mut overridden, is_free)?;
+    check_cap(book, wish, &mut overridden, diary)?;
+    let operatory = choose_operatory(book, wish, &mut overridden, diary)?;
     let mut chosen = BTreeSet::new();
     if wish.operatory.is_none() {
         chosen.insert(operatory.calendar);
     }
-    let pattern = assign_roles(book, wish, operatory, &mut chosen, is_free)?;
+    let pattern = assign_roles(book, wish, operatory, &mut chosen, &mut overridden, diary)?;
     Ok(Placement {
         span: wish.span,
         operatory: operatory.id,
         pattern,
         chosen,
         overridden,
+    })
+}
+
+/// Whether the asker can have this treatment of this provider.
+pub(super) fn is_offered(book: &RuleBook, wish: &Wish<'_>) -> bool {
+    let Wish {
+        provider,
+        treatment,
+        ..
+    } = wish;
+    treatment.active
+        && provider.active
+        && book.offers(provider, treatment)
+        && (wish.asker == Asker::Staff || treatment.online_bookable)
+}
+
+/// Whether the day takes one more. Others may be adding to it at this moment: the provider's
+/// calendar is asked to keep to the cap too.
+fn check_cap(
+    book: &RuleBook,
+    wish: &Wish<'_>,
+    overridden: &mut BTreeSet<Override>,
+    diary: &dyn Diary,
+) -> Result<(), Rejection> {
+    let Some(cap) = daily_cap(book, wish.provider, wish.treatment, wish.span.start()) else {
+        return Ok(());
+    };
+    let timeline = diary.timeline(wish.provider.calendar);
+    let own = |claim: &schema::models::claim::Claim| diary.own().has(claim);
+    if timeline.is_some_and(|timeline| cap.is_reached(&timeline, own)) {
+        let refusal = Rejection::DailyCap { most: cap.most };
+        unless_overridden(wish, Override::DailyCap, overridden, refusal)?;
+    }
+    Ok(())
+}
+
+/// What is counted with a visit that begins at `start`; `None` where nothing is.
+#[must_use]
+pub fn daily_cap(
+    book: &RuleBook,
+    provider: &Provider,
+    treatment: &Treatment,
+    start: Minute,
+) -> Option<DailyCap> {
+    let most = treatment.daily_cap?;
+    let day = book.zone.day(book.zone.to_local(start).date())?;
+    Some(DailyCap {
+        provider: provider.id,
+        treatment: treatment.id,
+        day,
+        most,
+        adds: 1,
     })
 }
 
@@ -177,16 +227,17 @@ fn on_grid(book: &RuleBook, start: Minute, interval_min: i64) -> bool {
         .is_some_and(|day| (start.0 - day.start().0).rem_euclid(interval_min) == 0)
 }
 
-/// When the visit may be in `operatory`: hours around it, far enough for the longest visit.
-fn hours(book: &RuleBook, wish: &Wish<'_>, operatory: &Operatory) -> IntervalSet {
+/// Whether the provider may be in `operatory` for the whole visit.
+fn is_open(book: &RuleBook, wish: &Wish<'_>, operatory: &Operatory) -> bool {
     book.open(wish.provider, operatory, wish.span)
+        .contains(wish.span)
 }
 
 fn choose_operatory<'a>(
     book: &'a RuleBook,
     wish: &Wish<'_>,
     overridden: &mut BTreeSet<Override>,
-    is_free: &dyn Fn(CalendarId, Span) -> bool,
+    diary: &dyn Diary,
 ) -> Result<&'a Operatory, Rejection> {
     if let Some(id) = wish.operatory {
         let missing = Rejection::NotFound(Missing::Operatory);
@@ -201,7 +252,7 @@ fn choose_operatory<'a>(
         if !book.is_assigned(wish.provider.id, id) {
             let rule = Override::NoAssignment;
             unless_overridden(wish, rule, overridden, Rejection::NoAssignment)?;
-        } else if !hours(book, wish, operatory).contains(wish.span) {
+        } else if !is_open(book, wish, operatory) {
             let rule = Override::OutsideHours;
             unless_overridden(wish, rule, overridden, Rejection::OutsideHours)?;
         }
@@ -214,7 +265,7 @@ fn choose_operatory<'a>(
     candidates.sort_by_key(|operatory| Some(operatory.id) != wish.preferred);
     let open: Vec<&Operatory> = candidates
         .iter()
-        .filter(|operatory| hours(book, wish, operatory).contains(wish.span))
+        .filter(|operatory| is_open(book, wish, operatory))
         .copied()
         .collect();
     let pool = if open.is_empty() {
@@ -232,7 +283,7 @@ fn choose_operatory<'a>(
     pick(&pool, |operatory| {
         (
             wish.avoid.contains(&operatory.calendar),
-            !is_free(operatory.calendar, taken),
+            !diary.is_free(operatory.calendar, taken) || !is_equipped(wish, operatory, diary),
         )
     })
     .copied()
@@ -267,7 +318,8 @@ fn assign_roles(
     wish: &Wish<'_>,
     operatory: &Operatory,
     chosen: &mut BTreeSet<CalendarId>,
-    is_free: &dyn Fn(CalendarId, Span) -> bool,
+    overridden: &mut BTreeSet<Override>,
+    diary: &dyn Diary,
 ) -> Result<Vec<Placed>, Rejection> {
     let mut placed: Vec<Placed> = Vec::with_capacity(wish.segments.len() + 1);
     let mut has_operatory = false;
@@ -280,22 +332,9 @@ fn assign_roles(
         let calendar_id = match (known, segment.role) {
             (Some(calendar), _) => calendar,
             (None, Role::Operatory) => operatory.calendar,
-            (None, Role::Equipment) => {
-                let parts = parts(wish, segment.role);
-                let pool = book.equipment_for(wish.treatment, operatory, &parts);
-                let found = choose_free(wish, &pool, segment.role, is_free);
-                let found = found.ok_or(match wish.treatment.equipment.is_empty() {
-                    true => Rejection::NotOffered,
-                    false => Rejection::OutsideHours,
-                })?;
-                chosen.insert(found);
-                found
-            }
             (None, role) if role == wish.provider.role => wish.provider.calendar,
             (None, role) => {
-                let pool = staff_at_work(book, wish, role);
-                let found = choose_free(wish, &pool, role, is_free);
-                let found = found.ok_or(Rejection::OutsideHours)?;
+                let found = choose_other(book, wish, operatory, role, overridden, diary)?;
                 chosen.insert(found);
                 found
             }
@@ -322,25 +361,105 @@ fn assign_roles(
     Ok(placed)
 }
 
-/// Those of a role who are at work for all of its segments.
-fn staff_at_work(book: &RuleBook, wish: &Wish<'_>, role: Role) -> Vec<CalendarId> {
-    let parts = parts(wish, role);
-    book.providers
-        .values()
-        .filter(|provider| provider.active && provider.role == role)
-        .filter(|provider| {
-            book.staff_hours(provider, wish.span)
-                .is_none_or(|hours| parts.iter().all(|part| hours.contains(*part)))
-        })
-        .map(|provider| provider.calendar)
+/// The parts of a role without its buffers, which need free time but no hours.
+pub(super) fn parts(wish: &Wish<'_>, role: Role) -> Vec<Span> {
+    let start = wish.span.start();
+    wish.segments
+        .iter()
+        .filter(|segment| segment.role == role)
+        .filter_map(|segment| Span::new(start.plus(segment.from), start.plus(segment.to)))
         .collect()
 }
 
-/// When a role is needed, without its buffers: those need no opening hours.
-fn parts(wish: &Wish<'_>, role: Role) -> Vec<Span> {
-    let start = wish.span.start();
-    let mine = wish.segments.iter().filter(|segment| segment.role == role);
-    mine.filter_map(|segment| Span::new(start.plus(segment.from), start.plus(segment.to)))
+/// The person or machine for a role that neither leads nor is the operatory.
+fn choose_other(
+    book: &RuleBook,
+    wish: &Wish<'_>,
+    operatory: &Operatory,
+    role: Role,
+    overridden: &mut BTreeSet<Override>,
+    diary: &dyn Diary,
+) -> Result<CalendarId, Rejection> {
+    let everybody: Vec<Other<'_>> = match role {
+        Role::Equipment => equipment(wish.treatment, operatory.clinic).collect(),
+        role => staff(book, role).collect(),
+    };
+    if role == Role::Equipment && wish.treatment.equipment.is_empty() {
+        return Err(Rejection::NotOffered);
+    }
+    let parts = parts(wish, role);
+    let at_hand = everybody.iter().filter(|other| other.is_there(&parts));
+    let mut pool: Vec<CalendarId> = at_hand.map(|other| other.calendar).collect();
+    if pool.is_empty() {
+        let rule = Override::OutsideHours;
+        unless_overridden(wish, rule, overridden, Rejection::OutsideHours)?;
+        pool = everybody.iter().map(|other| other.calendar).collect();
+    }
+    choose_free(wish, &pool, role, diary).ok_or(Rejection::NotOffered)
+}
+
+/// Somebody or something that can serve a role.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Other<'a> {
+    pub calendar: CalendarId,
+    /// The calendar's number in the rule book.
+    pub number: usize,
+    /// `None` is always.
+    pub hours: Option<&'a Schedule>,
+}
+
+impl Other<'_> {
+    /// Whether all the parts lie within the hours.
+    pub(super) fn is_there(&self, parts: &[Span]) -> bool {
+        self.hours
+            .is_none_or(|hours| parts.iter().all(|part| hours.open(*part).contains(*part)))
+    }
+}
+
+/// The active people of a role.
+pub(super) fn staff(book: &RuleBook, role: Role) -> impl Iterator<Item = Other<'_>> {
+    book.providers
+        .values()
+        .filter(move |provider| provider.active && provider.role == role)
+        .map(|provider| Other {
+            calendar: provider.calendar,
+            number: provider.number,
+            hours: Some(provider.at_work()),
+        })
+}
+
+/// What can serve as the treatment's equipment in a clinic.
+pub(super) fn equipment(
+    treatment: &Treatment,
+    clinic: ClinicId,
+) -> impl Iterator<Item = Other<'_>> {
+    let devices = treatment.equipment.iter();
+    devices
+        .filter(move |device| device.is_in(clinic))
+        .map(|device| Other {
+            calendar: device.calendar,
+            number: device.number,
+            hours: device.hours(),
+        })
+}
+
+/// Whether a machine for the visit, if it needs one, is there and free.
+fn is_equipped(wish: &Wish<'_>, operatory: &Operatory, diary: &dyn Diary) -> bool {
+    let parts = parts(wish, Role::Equipment);
+    let taken = taken_by(wish, Role::Equipment);
+    parts.is_empty()
+        || equipment(wish.treatment, operatory.clinic).any(|other| {
+            other.is_there(&parts)
+                && (taken.iter()).all(|span| diary.is_free(other.calendar, *span))
+        })
+}
+
+/// The time that a role is taken for, buffers included.
+pub(super) fn taken_by(wish: &Wish<'_>, role: Role) -> Vec<Span> {
+    wish.segments
+        .iter()
+        .filter(|segment| segment.role == role)
+        .filter_map(|segment| taken(segment, wish.span.start()))
         .collect()
 }
 
@@ -348,27 +467,35 @@ fn choose_free(
     wish: &Wish<'_>,
     pool: &[CalendarId],
     role: Role,
-    is_free: &dyn Fn(CalendarId, Span) -> bool,
+    diary: &dyn Diary,
 ) -> Option<CalendarId> {
-    let spans: Vec<Span> = wish
-        .segments
-        .iter()
-        .filter(|segment| segment.role == role)
-        .filter_map(|segment| taken(segment, wish.span.start()))
-        .collect();
+    let spans = taken_by(wish, role);
     pick(pool, |calendar| {
-        let busy = !spans.iter().all(|span| is_free(*calendar, *span));
+        let busy = !spans.iter().all(|span| diary.is_free(*calendar, *span));
         (wish.avoid.contains(calendar), busy)
     })
     .copied()
 }
 
-/// The segments of a visit of `treatment` that lasts `duration` minutes.
+/// The segments of a visit of `treatment` that lasts `duration` minutes. Equipment that no part of
+/// the pattern names is needed all the time.
 ///
 /// # Errors
 /// `bad_duration` when the pattern does not fit it.
 pub fn segments(treatment: &Treatment, duration: i64) -> Result<Vec<Segment>, Rejection> {
-    pattern::stretch(&treatment.pattern, treatment.duration, duration).ok_or(Rejection::BadDuration)
+    let mut segments = pattern::stretch(&treatment.pattern, treatment.duration, duration)
+        .ok_or(Rejection::BadDuration)?;
+    let names_it = segments.iter().any(|part| part.role == Role::Equipment);
+    if treatment.needs_equipment && !names_it {
+        segments.push(Segment {
+            role: Role::Equipment,
+            from: 0,
+            to: duration,
+            buffer_before: 0,
+            buffer_after: 0,
+        });
+    }
+    Ok(segments)
 }
 
 /// The provider and treatment of those ids.

@@ -16,6 +16,30 @@ pub struct Policy {
     pub hold_min: i64,
     /// The public cancels and moves a booking at least this many minutes before it.
     pub cancellation_min: i64,
+    /// What makes one slot better than another.
+    pub scoring: Scoring,
+}
+
+/// How much each thing counts in a slot's score, against the others; 0 leaves it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Scoring {
+    /// That no time is left over that is too short for any treatment.
+    pub gaps: u32,
+    /// That the provider stays in one operatory.
+    pub same_operatory: u32,
+    /// That it is close to the time that was asked for.
+    pub closeness: u32,
+}
+
+impl Default for Scoring {
+    fn default() -> Self {
+        Self {
+            gaps: 50,
+            same_operatory: 20,
+            closeness: 30,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -26,6 +50,7 @@ impl Default for Policy {
             horizon_days: 365,
             hold_min: 5,
             cancellation_min: 24 * 60,
+            scoring: Scoring::default(),
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Rejection {
     Stale { seen: i64 },
     #[error("outside opening hours")]
     OutsideHours,
+    #[error("the day has {most} such visits already, and no more are taken")]
+    DailyCap { most: usize },
     #[error("the earliest start is {earliest:?}")]
     TooSoon { earliest: Minute },
     #[error("the latest start is {latest:?}")]
@@ -103,6 +105,7 @@ impl Rejection {
             Self::WrongStatus => "wrong_status",
             Self::Stale { .. } => "stale",
             Self::OutsideHours => "outside_hours",
+            Self::DailyCap { .. } => "daily_cap",
             Self::TooSoon { .. } => "too_soon",
             Self::BeyondHorizon { .. } => "beyond_horizon",
             Self::InThePast => "in_the_past",

@@ -8,6 +8,7 @@ use schema::models::appointment::Appointment;
 use schema::models::pattern::{Role, Segment};
 use schema::span::{Minute, Span};
 
+use super::diary::Diary;
 use super::draft::Draft;
 use super::pattern;
 use super::placement::{self, Asker, Placement, Wish};
@@ -39,7 +40,7 @@ pub struct Terms<'a> {
 /// A visit as it would be, with the rules' side of it.
 pub type Relocated = (Appointment, Placement);
 
-/// The visit at another place, by the rules; `is_free` guides the choice of what is not named, and
+/// The visit at another place, by the rules; the diary guides the choice of what is not named, and
 /// what is taken is for the caller to find.
 ///
 /// # Errors
@@ -48,7 +49,7 @@ pub fn relocate(
     terms: &Terms<'_>,
     before: &Appointment,
     place: Place,
-    is_free: &dyn Fn(CalendarId, Span) -> bool,
+    diary: &dyn Diary,
 ) -> Result<Relocated, Rejection> {
     let (provider, treatment) = placement::named(terms.rules, place.provider, before.treatment)?;
     let own: Vec<Segment> = before
@@ -72,7 +73,7 @@ pub fn relocate(
         overrides: terms.overrides,
         avoid: terms.avoid,
     };
-    let placed = placement::place(terms.rules, &wish, terms.now, is_free)?;
+    let placed = placement::place(terms.rules, &wish, terms.now, diary)?;
     let patients = before
         .pattern
         .iter()
@@ -148,8 +149,7 @@ fn first_free(
 ) -> Result<Relocated, Rejection> {
     let mut refusal = None;
     for place in &wanted.places {
-        let is_free = |calendar: CalendarId, span: Span| draft.is_free(calendar, span);
-        let outcome = relocate(terms, &wanted.before, *place, &is_free);
+        let outcome = relocate(terms, &wanted.before, *place, &*draft);
         let why = match outcome {
             Ok((after, placed)) => match draft.in_the_way(&after.pattern, after.span.start()) {
                 None => {

@@ -154,8 +154,7 @@ impl Repeated<'_> {
             overrides: self.overrides,
             avoid: &BTreeSet::new(),
         };
-        let is_free = |calendar: CalendarId, span: Span| draft.is_free(calendar, span);
-        let placement = placement::place(self.rules, &wish, self.now, &is_free)?;
+        let placement = placement::place(self.rules, &wish, self.now, draft)?;
         match draft.in_the_way(&self.whole(&placement), start) {
             None => Ok(placement),
             Some(why) => Err(why),

@@ -12,6 +12,7 @@ use schema::models::claim::Claim;
 use schema::span::Span;
 use smallvec::SmallVec;
 
+use super::diary::DailyCap;
 use super::timeline::Timeline;
 
 /// What a change wants of one calendar.
@@ -26,6 +27,8 @@ pub struct Ask {
     pub keeps: SmallVec<[Span; 2]>,
     /// Claims that the change deletes or replaces; they must still be there as they are.
     pub frees: SmallVec<[(ClaimId, Span); 2]>,
+    /// Visits that may not be one too many for their day; asked of the calendar of the provider.
+    pub caps: SmallVec<[DailyCap; 1]>,
 }
 
 impl Ask {
@@ -48,6 +51,22 @@ impl Ask {
         }
         self.spans()
             .any(|mine| other.spans().any(|theirs| mine.overlaps(theirs)))
+            || self.counts_with(other)
+            || self.frees_a_day_of(other)
+            || other.frees_a_day_of(self)
+    }
+
+    /// Whether both would add to one count.
+    fn counts_with(&self, other: &Self) -> bool {
+        self.caps
+            .iter()
+            .any(|mine| other.caps.iter().any(|theirs| mine.counts_with(theirs)))
+    }
+
+    /// Whether it may lower a count of the other's.
+    fn frees_a_day_of(&self, other: &Self) -> bool {
+        let mut days = other.caps.iter().map(|cap| cap.day);
+        days.any(|day| self.frees.iter().any(|(_, span)| span.overlaps(day)))
     }
 }
 
@@ -60,6 +79,8 @@ pub enum Answer {
     Taken(Arc<Claim>),
     /// A claim that was to be freed is gone: the asker's view is old.
     Gone(ClaimId),
+    /// The day has as many such visits as it may.
+    Capped,
 }
 
 /// The unsettled changes of one calendar, and those who wait for them. `W` identifies a waiter.
@@ -88,7 +109,9 @@ impl<W> Reservations<W> {
                 self.unsettled.push(ask);
                 Some((waiter, answer))
             }
-            answer @ (Answer::Taken(_) | Answer::Gone(_)) if !must_wait => Some((waiter, answer)),
+            answer @ (Answer::Taken(_) | Answer::Gone(_) | Answer::Capped) if !must_wait => {
+                Some((waiter, answer))
+            }
             Answer::Taken(claim) if !self.may_be_freed(&claim) => {
                 Some((waiter, Answer::Taken(claim)))
             }
@@ -165,8 +188,10 @@ impl<W> Reservations<W> {
             let mut kept = ask.keeps.iter();
             kept.find_map(|span| others(span).find(|claim| claim.kind.is_booking()))
         });
+        let replaced = |claim: &Claim| ask.frees.iter().any(|(id, _)| *id == claim.id);
         match in_the_way {
             Some(claim) => Answer::Taken(Arc::clone(claim)),
+            None if ask.caps.iter().any(|cap| cap.is_reached(settled, replaced)) => Answer::Capped,
             None => Answer::Granted {
                 version: settled.version(),
             },

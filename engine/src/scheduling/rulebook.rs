@@ -1,6 +1,12 @@
 //! The rules of one practice, made of its rows: who works where and when, and what is offered.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod coverage;
+mod equipment;
+mod read;
+pub mod schedule;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use schema::commit::RulesSeen;
 use schema::ids::{CalendarId, ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
@@ -8,17 +14,14 @@ use schema::models::catalogue as rows;
 use schema::models::pattern::{Role, Segment};
 use schema::rules::TenantRows;
 use schema::span::Span;
+use uuid::Uuid;
 
-use super::hours::{self, DayWindow, Exception, ExceptionKind, WeeklyHours, WeeklyWindow};
 use super::intervals::IntervalSet;
-use super::pattern;
 use super::policy::Policy;
 use super::zone::Zone;
-
-mod coverage;
-mod equipment;
-
 pub use equipment::Equipment;
+use read::{exception, role, zone};
+use schedule::{Grid, Hours, Schedule, Schedules};
 
 /// The rules of a tenant at one version of everything that they are made of.
 #[derive(Clone, Debug)]
@@ -33,10 +36,10 @@ pub struct RuleBook {
     pub providers: BTreeMap<ProviderId, Provider>,
     pub operatories: BTreeMap<OperatoryId, Operatory>,
     pub treatments: BTreeMap<TreatmentId, Treatment>,
-    pub equipment: BTreeMap<uuid::Uuid, Equipment>,
-    assignments: Vec<Assignment>,
-    calendar_hours: HashMap<CalendarId, Vec<CalendarHours>>,
-    tenant_exceptions: Vec<Exception>,
+    pub equipment: BTreeMap<Uuid, Equipment>,
+    /// Every calendar of `providers`, `operatories` and `equipment`: their numbers.
+    calendars: Arc<[CalendarId]>,
+    grid: Grid,
 }
 
 #[derive(Clone, Debug)]
@@ -45,8 +48,31 @@ pub struct Provider {
     pub name: String,
     pub role: Role,
     pub calendar: CalendarId,
+    /// The calendar's place in [`RuleBook::numbered_calendars`].
+    pub number: usize,
     pub active: bool,
-    exceptions: Vec<Exception>,
+    /// Whether hours of their own are kept.
+    keeps_hours: bool,
+    /// When they are at work where they do not lead.
+    at_work: Arc<Schedule>,
+    /// Where they are assigned, by the operatory's name; inactive operatories too.
+    seats: Vec<Seat>,
+}
+
+/// A provider's right to an operatory, over all assignments to it.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    pub operatory: OperatoryId,
+    pub clinic: ClinicId,
+    /// The operatory's calendar, and its place in [`RuleBook::numbered_calendars`].
+    pub calendar: CalendarId,
+    pub number: usize,
+    pub active: bool,
+    /// When it is lent to the provider.
+    pub lent: Arc<Schedule>,
+    /// When the provider may work there: as lent, and where hours of their own are kept, only
+    /// within those.
+    pub schedule: Arc<Schedule>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,11 +81,11 @@ pub struct Operatory {
     pub name: String,
     pub clinic: ClinicId,
     pub calendar: CalendarId,
+    /// The calendar's place in [`RuleBook::numbered_calendars`].
+    pub number: usize,
     pub active: bool,
     /// The clinic's zone: its hours are local there.
     pub zone: Zone,
-    exceptions: Vec<Exception>,
-    clinic_exceptions: Vec<Exception>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,28 +101,22 @@ pub struct Treatment {
     pub min_notice_min: Option<i64>,
     pub horizon_days: Option<i64>,
     pub slot_interval_min: Option<i64>,
+    /// At most so many visits of it for a provider on a local day.
+    pub daily_cap: Option<usize>,
     /// Empty: every provider of its lead role.
     providers: Vec<ProviderId>,
     /// Empty: any operatory.
     operatories: Vec<OperatoryId>,
-    /// What of its equipment is in use: one of these serves.
-    pub equipment: Vec<CalendarId>,
+    /// What can serve as its equipment, of what is in use.
+    pub equipment: Vec<Equipment>,
+    /// Whether it needs any, perhaps of a kind that is out of use.
+    pub needs_equipment: bool,
 }
 
-#[derive(Clone, Debug)]
 struct Assignment {
     provider: ProviderId,
     operatory: OperatoryId,
-    weekly: WeeklyHours,
-    valid_from: chrono::NaiveDate,
-    valid_to: Option<chrono::NaiveDate>,
-}
-
-#[derive(Clone, Debug)]
-struct CalendarHours {
-    weekly: WeeklyHours,
-    valid_from: chrono::NaiveDate,
-    valid_to: Option<chrono::NaiveDate>,
+    hours: Hours,
 }
 
 /// Rows that contradict themselves: nothing can be decided by them.
@@ -119,26 +139,56 @@ impl RuleBook {
 
     fn read(rows: TenantRows) -> Result<Self, String> {
         let mut clinics = HashMap::new();
-        let closed: HashSet<ClinicId> = rows
-            .clinics
-            .iter()
-            .filter(|clinic| !clinic.active)
-            .map(|clinic| clinic.id)
-            .collect();
         let mut seen = RulesSeen::default();
         seen.tenants
             .insert(rows.tenant.id, rows.tenant.rules_version);
         for clinic in &rows.clinics {
             seen.clinics.insert(clinic.id, clinic.rules_version);
-            clinics.insert(clinic.id, zone(&clinic.zone)?);
+            clinics.insert(clinic.id, (zone(&clinic.zone)?, clinic.active));
         }
+        let practice_zone = zone(&rows.tenant.zone)?;
         let exceptions = |belongs: &dyn Fn(&rows::ScheduleException) -> bool| {
             let mine = rows.exceptions.iter().filter(|row| belongs(row));
             mine.map(exception).collect::<Result<Vec<_>, String>>()
         };
+        let of_tenant = exceptions(&|row| row.scope == "tenant")?;
+        let mut kept = read::calendar_hours(&rows)?;
+        let mut schedules = Schedules::default();
+        let mut calendars = Vec::new();
+        let mut number = |calendar: CalendarId| {
+            calendars.push(calendar);
+            calendars.len() - 1
+        };
+
+        let mut providers = BTreeMap::new();
+        let mut of_provider = HashMap::new();
+        for row in &rows.providers {
+            let own = exceptions(&|e| e.provider_id == Some(row.id))?;
+            // Without hours of their own they are there whenever the visit may be, but for time off.
+            let hours = kept.remove(&row.calendar_id);
+            let keeps_hours = hours.is_some();
+            let (hours, layers) = match hours {
+                Some(hours) => (hours, vec![of_tenant.clone(), own.clone()]),
+                None => (vec![Hours::always()], vec![own.clone()]),
+            };
+            let provider = Provider {
+                id: row.id,
+                name: row.name.clone(),
+                role: role(&row.role)?,
+                calendar: row.calendar_id,
+                number: number(row.calendar_id),
+                active: row.active,
+                keeps_hours,
+                at_work: schedules.of(practice_zone, hours, layers),
+                seats: Vec::new(),
+            };
+            of_provider.insert(row.id, own);
+            providers.insert(row.id, provider);
+        }
         let mut operatories = BTreeMap::new();
+        let mut of_operatory = HashMap::new();
         for row in &rows.operatories {
-            let zone = clinics
+            let (zone, open) = clinics
                 .get(&row.clinic_id)
                 .ok_or("an operatory without clinic")?;
             let operatory = Operatory {
@@ -146,44 +196,74 @@ impl RuleBook {
                 name: row.name.clone(),
                 clinic: row.clinic_id,
                 calendar: row.calendar_id,
-                active: row.active && !closed.contains(&row.clinic_id),
+                number: number(row.calendar_id),
+                active: row.active && *open,
                 zone: *zone,
-                exceptions: exceptions(&|e| e.operatory_id == Some(row.id))?,
-                clinic_exceptions: exceptions(&|e| e.clinic_id == Some(row.clinic_id))?,
             };
+            let of_clinic = exceptions(&|e| e.clinic_id == Some(row.clinic_id))?;
+            let own = exceptions(&|e| e.operatory_id == Some(row.id))?;
+            of_operatory.insert(row.id, (of_clinic, own));
             operatories.insert(row.id, operatory);
         }
-        let mut providers = BTreeMap::new();
-        for row in &rows.providers {
-            let provider = Provider {
-                id: row.id,
-                name: row.name.clone(),
-                role: role(&row.role)?,
-                calendar: row.calendar_id,
-                active: row.active,
-                exceptions: exceptions(&|e| e.provider_id == Some(row.id))?,
-            };
-            providers.insert(row.id, provider);
+        let mut equipment = BTreeMap::new();
+        for row in &rows.equipment {
+            let hours = kept.remove(&row.calendar_id);
+            let hours =
+                hours.map(|hours| schedules.of(practice_zone, hours, vec![of_tenant.clone()]));
+            let machine = Equipment::new(row, number(row.calendar_id), hours);
+            equipment.insert(row.id, machine);
         }
-        let equipment: BTreeMap<_, _> = rows
-            .equipment
-            .iter()
-            .map(|row| (row.id, Equipment::from(row)))
-            .collect();
+
+        let mut assigned: BTreeMap<(ProviderId, OperatoryId), Vec<Hours>> = BTreeMap::new();
+        for assignment in read::assignments(&rows)? {
+            let pair = (assignment.provider, assignment.operatory);
+            assigned.entry(pair).or_default().push(assignment.hours);
+        }
+        for ((provider, operatory), hours) in assigned {
+            let (Some(provider), Some(own), Some(operatory), Some((of_clinic, of_chair))) = (
+                providers.get_mut(&provider),
+                of_provider.get(&provider),
+                operatories.get(&operatory),
+                of_operatory.get(&operatory),
+            ) else {
+                return Err("an assignment of nobody or to nowhere".to_owned());
+            };
+            let layers = vec![
+                of_clinic.clone(),
+                of_tenant.clone(),
+                of_chair.clone(),
+                own.clone(),
+            ];
+            let lent = schedules.of(operatory.zone, hours, layers);
+            let own = provider.keeps_hours.then_some(&provider.at_work);
+            provider.seats.push(Seat {
+                operatory: operatory.id,
+                clinic: operatory.clinic,
+                calendar: operatory.calendar,
+                number: operatory.number,
+                active: operatory.active,
+                schedule: own.map_or_else(|| Arc::clone(&lent), |own| schedules.both(&lent, own)),
+                lent,
+            });
+        }
+        let name = |seat: &Seat| operatories.get(&seat.operatory).map(|found| &found.name);
+        for provider in providers.values_mut() {
+            let seats = &mut provider.seats;
+            seats.sort_by(|a, b| (name(a), a.operatory).cmp(&(name(b), b.operatory)));
+        }
         Ok(Self {
             tenant: rows.tenant.id,
-            zone: zone(&rows.tenant.zone)?,
+            zone: practice_zone,
             locale: rows.tenant.locale.clone(),
             policy: serde_json::from_value(rows.tenant.policy.clone())
                 .map_err(|error| format!("policy: {error}"))?,
             seen,
-            assignments: assignments(&rows)?,
-            calendar_hours: calendar_hours(&rows)?,
-            tenant_exceptions: exceptions(&|e| e.scope == "tenant")?,
-            treatments: treatments(&rows, &equipment)?,
+            treatments: read::treatments(&rows, &equipment)?,
             providers,
             operatories,
             equipment,
+            calendars: calendars.into(),
+            grid: Grid::new(practice_zone),
         })
     }
 
@@ -221,97 +301,96 @@ impl RuleBook {
     /// The operatories that `provider` is assigned to and `treatment` can be done in, by name.
     #[must_use]
     pub fn operatories_for(&self, provider: ProviderId, treatment: &Treatment) -> Vec<&Operatory> {
-        let mut found: Vec<&Operatory> = self
-            .operatories
-            .values()
-            .filter(|operatory| operatory.active)
-            .filter(|operatory| treatment.can_be_done_in(operatory.id))
-            .filter(|operatory| self.is_assigned(provider, operatory.id))
-            .collect();
-        found.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-        found
+        let seats = self.seats(provider).iter();
+        seats
+            .filter(|seat| seat.active && treatment.can_be_done_in(seat.operatory))
+            .filter_map(|seat| self.operatories.get(&seat.operatory))
+            .collect()
     }
 
     /// Whether there is any assignment of `provider` to `operatory`, at whatever time.
     #[must_use]
     pub fn is_assigned(&self, provider: ProviderId, operatory: OperatoryId) -> bool {
-        self.assignments
+        self.seats(provider)
             .iter()
-            .any(|a| a.provider == provider && a.operatory == operatory)
+            .any(|seat| seat.operatory == operatory)
+    }
+
+    fn seats(&self, provider: ProviderId) -> &[Seat] {
+        self.providers
+            .get(&provider)
+            .map(Provider::seats)
+            .unwrap_or_default()
     }
 
     /// When `provider` may work in `operatory` within `range`: as lent, and where hours of their own
     /// are kept, only within those.
     #[must_use]
     pub fn open(&self, provider: &Provider, operatory: &Operatory, range: Span) -> IntervalSet {
-        let lent = self.lent(provider, operatory, range);
-        match self.staff_hours(provider, range) {
-            Some(own) => lent.intersection(&own),
-            None => lent,
-        }
+        let seat = provider.seat(operatory.id);
+        seat.map_or_else(IntervalSet::new, |seat| seat.schedule.open(range))
     }
 
     /// When `operatory` is lent to `provider` within `range`.
     #[must_use]
     pub fn lent(&self, provider: &Provider, operatory: &Operatory, range: Span) -> IntervalSet {
-        self.assignments
-            .iter()
-            .filter(|a| a.provider == provider.id && a.operatory == operatory.id)
-            .flat_map(|assignment| {
-                hours::open(
-                    operatory.zone,
-                    &assignment.weekly,
-                    Some(assignment.valid_from),
-                    assignment.valid_to,
-                    &[
-                        &operatory.clinic_exceptions,
-                        &self.tenant_exceptions,
-                        &operatory.exceptions,
-                        &provider.exceptions,
-                    ],
-                    range,
-                )
-            })
-            .collect()
+        let seat = provider.seat(operatory.id);
+        seat.map_or_else(IntervalSet::new, |seat| seat.lent.open(range))
     }
 
-    /// When a person works, wherever; `None` when no hours are kept for them: they are there whenever
-    /// the visit may be.
+    /// When a person works, wherever; `None` when no hours are kept for them: they are there
+    /// whenever the visit may be, but for time off.
     #[must_use]
     pub fn staff_hours(&self, provider: &Provider, range: Span) -> Option<IntervalSet> {
-        let layers: &[&[Exception]] = &[&self.tenant_exceptions, &provider.exceptions];
-        self.hours_of(provider.calendar, layers, range)
+        (provider.keeps_hours).then(|| provider.at_work.open(range))
     }
 
-    /// The hours that are kept for a calendar, in the practice's zone.
-    fn hours_of(
-        &self,
-        calendar: CalendarId,
-        layers: &[&[Exception]],
-        range: Span,
-    ) -> Option<IntervalSet> {
-        let hours = self.calendar_hours.get(&calendar)?;
-        let spans = hours.iter().flat_map(|entry| {
-            let (from, to) = (Some(entry.valid_from), entry.valid_to);
-            hours::open(self.zone, &entry.weekly, from, to, layers, range)
-        });
-        Some(spans.collect())
+    /// The starts that are offered every `interval` minutes.
+    pub(super) fn grid(&self) -> &Grid {
+        &self.grid
     }
 
     /// Every calendar that the practice's visits can take, but for patients'.
     pub fn calendars(&self) -> impl Iterator<Item = CalendarId> {
-        let providers = self.providers.values().map(|provider| provider.calendar);
-        let operatories = self
-            .operatories
-            .values()
-            .map(|operatory| operatory.calendar);
-        providers
-            .chain(operatories)
-            .chain(self.equipment.values().map(|machine| machine.calendar))
+        self.calendars.iter().copied()
+    }
+
+    /// The same as a list: a calendar's place in it is its number.
+    #[must_use]
+    pub fn numbered_calendars(&self) -> &Arc<[CalendarId]> {
+        &self.calendars
+    }
+}
+
+impl Provider {
+    /// Where they are assigned, by the operatory's name; inactive operatories too.
+    #[must_use]
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// Their right to one operatory.
+    #[must_use]
+    pub fn seat(&self, operatory: OperatoryId) -> Option<&Seat> {
+        let mut seats = self.seats.iter();
+        seats.find(|seat| seat.operatory == operatory)
+    }
+
+    /// When they are at work where they do not lead the visit: their own hours, less time off.
+    /// Nobody without hours of their own is ever missing but then.
+    #[must_use]
+    pub fn at_work(&self) -> &Schedule {
+        &self.at_work
     }
 }
 
 impl Treatment {
+    /// Whether the operatory is one of those that it can be done in.
+    #[must_use]
+    pub fn can_be_done_in(&self, operatory: OperatoryId) -> bool {
+        self.operatories.is_empty() || self.operatories.contains(&operatory)
+    }
+
     /// Who leads the visit: a dentist where one takes part, else the first person in the pattern.
     #[must_use]
     pub fn lead_role(&self) -> Role {
@@ -322,139 +401,6 @@ impl Treatment {
             Role::Hygienist
         }
     }
-
-    /// Whether the operatory is one of those that it can be done in.
-    #[must_use]
-    pub fn can_be_done_in(&self, operatory: OperatoryId) -> bool {
-        self.operatories.is_empty() || self.operatories.contains(&operatory)
-    }
-}
-
-fn zone(name: &str) -> Result<Zone, String> {
-    name.parse()
-        .map_err(|error: super::zone::UnknownZone| error.to_string())
-}
-
-fn role(name: &str) -> Result<Role, String> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned()))
-        .map_err(|_| format!("unknown role {name}"))
-}
-
-fn window(from: i16, to: i16) -> Result<DayWindow, String> {
-    let minute = |value: i16| u16::try_from(value).map_err(|error| error.to_string());
-    DayWindow::new(minute(from)?, minute(to)?).map_err(|error| error.to_string())
-}
-
-fn weekly_window(weekday: i16, from: i16, to: i16) -> Result<WeeklyWindow, String> {
-    let weekday = u8::try_from(weekday - 1)
-        .ok()
-        .and_then(|day| chrono::Weekday::try_from(day).ok())
-        .ok_or_else(|| format!("unknown weekday {weekday}"))?;
-    Ok(WeeklyWindow {
-        weekday,
-        window: window(from, to)?,
-    })
-}
-
-fn exception(row: &rows::ScheduleException) -> Result<Exception, String> {
-    Ok(Exception {
-        first: row.from_date,
-        last: row.to_date,
-        kind: if row.kind == "extra" {
-            ExceptionKind::Extra
-        } else {
-            ExceptionKind::Closed
-        },
-        window: match (row.from_minute, row.to_minute) {
-            (Some(from), Some(to)) => Some(window(from, to)?),
-            _ => None,
-        },
-    })
-}
-
-fn assignments(rows: &TenantRows) -> Result<Vec<Assignment>, String> {
-    rows.assignments
-        .iter()
-        .map(|row| {
-            let windows = rows
-                .assignment_hours
-                .iter()
-                .filter(|hours| hours.assignment_id == row.id)
-                .map(|hours| weekly_window(hours.weekday, hours.from_minute, hours.to_minute))
-                .collect::<Result<_, _>>()?;
-            Ok(Assignment {
-                provider: row.provider_id,
-                operatory: row.operatory_id,
-                weekly: WeeklyHours(windows),
-                valid_from: row.valid_from,
-                valid_to: row.valid_to,
-            })
-        })
-        .collect()
-}
-
-fn calendar_hours(rows: &TenantRows) -> Result<HashMap<CalendarId, Vec<CalendarHours>>, String> {
-    let mut found: HashMap<CalendarId, Vec<CalendarHours>> = HashMap::new();
-    for row in &rows.calendar_hours {
-        found
-            .entry(row.calendar_id)
-            .or_default()
-            .push(CalendarHours {
-                weekly: WeeklyHours(vec![weekly_window(
-                    row.weekday,
-                    row.from_minute,
-                    row.to_minute,
-                )?]),
-                valid_from: row.valid_from,
-                valid_to: row.valid_to,
-            });
-    }
-    Ok(found)
-}
-
-fn treatments(
-    rows: &TenantRows,
-    equipment: &BTreeMap<uuid::Uuid, Equipment>,
-) -> Result<BTreeMap<TreatmentId, Treatment>, String> {
-    let mut found = BTreeMap::new();
-    for row in &rows.treatments {
-        let segments: Vec<Segment> = serde_json::from_value(row.pattern.clone())
-            .map_err(|error| format!("pattern of {}: {error}", row.code))?;
-        let duration = i64::from(row.duration_min);
-        if !pattern::is_valid(&segments, duration) {
-            return Err(format!(
-                "the pattern of {} does not fit its duration",
-                row.code
-            ));
-        }
-        let machines = of_treatment(&rows.treatment_equipment, row.id);
-        let treatment = Treatment {
-            id: row.id,
-            code: row.code.clone(),
-            name_es: row.name_es.clone(),
-            name_en: row.name_en.clone(),
-            duration,
-            pattern: segments,
-            active: row.active,
-            online_bookable: row.online_bookable,
-            min_notice_min: row.min_notice_min.map(i64::from),
-            horizon_days: row.horizon_days.map(i64::from),
-            slot_interval_min: row.slot_interval_min.map(i64::from),
-            providers: of_treatment(&rows.treatment_providers, row.id),
-            operatories: of_treatment(&rows.treatment_operatories, row.id),
-            equipment: equipment::in_use(&machines, equipment),
-        };
-        found.insert(row.id, treatment);
-    }
-    Ok(found)
-}
-
-fn of_treatment<T: Copy>(pairs: &[(TreatmentId, T)], id: TreatmentId) -> Vec<T> {
-    pairs
-        .iter()
-        .filter(|(treatment, _)| *treatment == id)
-        .map(|(_, other)| *other)
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use schema::ids::ClaimId;
 use schema::models::claim::{Claim, Op};
 use schema::span::{DAY, Minute, Span};
 
+use super::cells::{CELL, Cells};
+
 /// Claims are kept by week: a change copies the page that it touches, not years of claims.
 const PAGE_MINUTES: i64 = 7 * DAY;
 
@@ -16,6 +18,7 @@ const PAGE_MINUTES: i64 = 7 * DAY;
 pub struct Timeline {
     version: i64,
     pages: BTreeMap<i64, Arc<Page>>,
+    busy: Cells,
 }
 
 /// The claims that touch one week, by start; one that spans weeks is on each of their pages.
@@ -37,7 +40,7 @@ impl Timeline {
     pub fn new(version: i64, claims: impl IntoIterator<Item = Claim>) -> Self {
         let mut timeline = Self {
             version,
-            pages: BTreeMap::new(),
+            ..Self::default()
         };
         for claim in claims {
             timeline.put(claim);
@@ -55,7 +58,7 @@ impl Timeline {
     pub fn after(&self, ops: &[Op]) -> Self {
         let mut next = Self {
             version: self.version + 1,
-            pages: self.pages.clone(),
+            ..self.clone()
         };
         for op in ops {
             match op {
@@ -76,9 +79,16 @@ impl Timeline {
                 .partition_point(|other| other.span.start() <= claim.span.start());
             page.0.insert(place, Arc::clone(&claim));
         }
+        self.busy.add(claim.span);
     }
 
     fn delete(&mut self, id: ClaimId, span: Span) {
+        let known = pages_of(span)
+            .filter_map(|number| self.pages.get(&number))
+            .find_map(|page| page.0.iter().find(|claim| claim.id == id));
+        let Some(span) = known.map(|claim| claim.span) else {
+            return;
+        };
         for number in pages_of(span) {
             let Some(page) = self.pages.get_mut(&number) else {
                 continue;
@@ -92,6 +102,20 @@ impl Timeline {
                 self.pages.remove(&number);
             }
         }
+        self.busy.remove(span);
+        // Facts may overlap anything, and a cell may be shared: what is left there stays taken.
+        let around = Span::new(span.start().plus(-CELL), span.end().plus(CELL)).unwrap_or(span);
+        let rest: Vec<Span> = self.overlapping(around).map(|claim| claim.span).collect();
+        for span in rest {
+            self.busy.add(span);
+        }
+        self.busy.drop_empty(span);
+    }
+
+    /// The cells that have a taken minute.
+    #[must_use]
+    pub fn busy(&self) -> &Cells {
+        &self.busy
     }
 
     /// The claims that overlap `span`, by start.
@@ -200,6 +224,11 @@ mod tests {
             found.sort();
             prop_assert_eq!(found, expected);
             prop_assert_eq!(timeline.claims().count(), list.len());
+            let mut busy = Cells::default();
+            for claim in &list {
+                busy.add(claim.span);
+            }
+            prop_assert_eq!(timeline.busy(), &busy);
         }
     }
 }

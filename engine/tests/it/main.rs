@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod booking;
+mod daily_cap;
 mod elsewhere;
 mod feed;
 mod in_doubt;

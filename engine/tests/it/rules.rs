@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use engine::Engine;
 use engine::clock::Clock;
 use engine::command::{Book, Command, Request};
@@ -189,20 +189,21 @@ async fn on_monday() -> World {
     let practice = Practice::seed(&db, SIZE).await;
     let (second, chair) = (practice.dentists[1].0, practice.operatories[0].0);
     let (tenant, long, first) = (practice.tenant, practice.long, practice.dentists[0].0);
-    let engine = Engine::start(&db.url, settings(), Clock::of(monday_at_ten))
-        .await
-        .unwrap();
-    let world = World {
-        engine,
-        practice,
-        db,
-    };
     let sql = format!(
         "DELETE FROM assignments WHERE provider_id = '{second}' AND operatory_id = '{chair}';
          INSERT INTO treatment_providers VALUES ('{tenant}', '{long}', '{first}');"
     );
-    run(&mut world.owner().await, &sql).await;
-    world
+    // Before the engine reads the rules.
+    let mut owner = AsyncPgConnection::establish(&db.url).await.unwrap();
+    run(&mut owner, &sql).await;
+    let engine = Engine::start(&db.url, settings(), Clock::of(monday_at_ten))
+        .await
+        .unwrap();
+    World {
+        engine,
+        practice,
+        db,
+    }
 }
 
 #[actix_rt::test]

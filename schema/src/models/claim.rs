@@ -8,7 +8,7 @@ use crate::ids::{
     TenantId, TreatmentId, TxId,
 };
 use crate::models::appointment::Status;
-use crate::span::Span;
+use crate::span::{Minute, Span};
 
 /// A span of a calendar that is taken. An absolute state: putting it replaces whatever had its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,19 @@ pub struct Visit {
 pub struct HoldRef {
     pub id: HoldId,
     pub expires_at: DateTime<Utc>,
+    /// What it is held for: a day's visits are counted with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<HeldVisit>,
+}
+
+/// The visit that a hold keeps time for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldVisit {
+    pub provider: ProviderId,
+    pub treatment: TreatmentId,
+    /// The visit's own start; the claim's may be earlier by a buffer, or later.
+    pub start: Minute,
 }
 
 /// One step of an event. Deletes carry the span, so that a state can be folded without an index.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::ids::{HoldId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId};
+use crate::models::claim::{HeldVisit, HoldRef};
 use crate::models::pattern::Placed;
 use crate::span::Span;
 
@@ -25,4 +26,20 @@ pub struct Hold {
     pub address: Option<String>,
     pub expires_at: DateTime<Utc>,
     pub renewable_until: DateTime<Utc>,
+}
+
+impl Hold {
+    /// What its claims know of it.
+    #[must_use]
+    pub fn reference(&self) -> HoldRef {
+        HoldRef {
+            id: self.id,
+            expires_at: self.expires_at,
+            visit: Some(HeldVisit {
+                provider: self.provider,
+                treatment: self.treatment,
+                start: self.span.start(),
+            }),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use schema::audit_log::Origin;
 use schema::commit::{Change, CommitError, Committed, Key, RulesSeen, Verdict, commit};
 use schema::ids::{AppointmentId, CalendarId, ClaimId, HoldId, TxId};
 use schema::models::appointment::{Appointment, Status};
-use schema::models::claim::{Claim, ClaimKind, HoldRef, Op, Visit};
+use schema::models::claim::{Claim, ClaimKind, Op, Visit};
 use schema::models::hold::Hold;
 use schema::models::pattern::{Placed, Role, Segment};
 use schema::span::{Minute, Span};
@@ -118,10 +118,7 @@ pub fn hold(practice: &Practice, dentist: usize, start: Minute) -> Change {
         tenant: practice.tenant,
         span,
         kind: ClaimKind::Hold {
-            hold: HoldRef {
-                id: hold.id,
-                expires_at: at,
-            },
+            hold: hold.reference(),
         },
     };
     let mut change = nothing(practice, "hold.placed", hold.id.0);

@@ -171,6 +171,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "mail_queue",
         "operatories",
         "outbox",
+        "patient_link_requests",
         "rules_changes",
     ];
     assert_eq!(hidden, expected);

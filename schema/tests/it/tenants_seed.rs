@@ -93,6 +93,10 @@ INSERT INTO waitlist_entries (id, tenant_id, patient_id, treatment_id)
     VALUES ('$entry', '$tenant', '$patient', '$treatment');
 INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expires_at)
     VALUES (gen_random_uuid(), '$tenant', '$entry', '$hold', '$tenant', now());
+INSERT INTO patient_medical (tenant_id, patient_id, author, history)
+    VALUES ('$tenant', '$patient', 'test', 'none');
+INSERT INTO patient_link_requests (id, tenant_id, patient_id, token_hash, expires_at)
+    VALUES (gen_random_uuid(), '$tenant', '$patient', '$tenant', now());
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
 INSERT INTO access_changes (tenant_id) VALUES ('$tenant');
 INSERT INTO mail_queue (id, recipient, locale, letter)

@@ -115,6 +115,11 @@ export class CalendarStore {
 		this.#become('loading');
 	}
 
+	/** Whether this is the range that is shown. */
+	covers(range: Range): boolean {
+		return this.range.from === range.from && this.range.to === range.to;
+	}
+
 	/** Another range needs a snapshot; the old entries stay visible until it is here. */
 	moveTo(range: Range): void {
 		this.range = range;

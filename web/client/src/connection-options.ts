@@ -25,10 +25,15 @@ export type ConnectionState = 'idle' | 'connecting' | 'live' | 'waiting' | 'clos
 export interface ConnectionOptions {
 	/** `wss://…/ws` */
 	url: string;
-	/** Answers an access token. `fresh` asks for a new one: the old one is about to end or was refused. */
-	token: (fresh: boolean) => string | Promise<string>;
+	/**
+	 * Answers an access token, or a practice's API key. `fresh` asks for a new one: the old one is about to end or was
+	 * refused. Without it the connection is a public one, see `practice`.
+	 */
+	token?: (fresh: boolean) => string | Promise<string>;
 	/** The workspace; needed by people who have several. */
 	tenant?: string;
+	/** Instead of a token: the subdomain of the practice whose public side this is, for widgets. */
+	practice?: string;
 	/** Node 20 has no global WebSocket: pass the `ws` package's class there. */
 	WebSocket?: SocketConstructor;
 	backoff?: Partial<BackoffLimits>;

@@ -10,15 +10,18 @@ import type {
 	SocketLike
 } from './connection-options.js';
 import { CommandError } from './errors.js';
+import { PresenceBoard, type Presence } from './presence.js';
+import { SlotFeeds } from './slot-feeds.js';
 import { Subscriptions } from './subscriptions.js';
 import type { CalendarStore } from './calendar-store.js';
+import type { SlotQuery, SlotStore } from './slot-store.js';
 import type {
 	CalendarId,
 	ConnectedFrame,
-	PresenceFrame,
 	PresenceState,
 	Range,
-	ServerFrame
+	ServerFrame,
+	Span
 } from './protocol.js';
 
 const SUBPROTOCOL = 'denticloud.v1';
@@ -33,9 +36,10 @@ export class Connection {
 	readonly #backoff: BackoffLimits;
 	readonly #random: () => number;
 	readonly #subscriptions = new Subscriptions();
+	readonly #slotFeeds = new SlotFeeds();
+	readonly #presence = new PresenceBoard();
 	readonly #commands: Commands;
 	readonly #stateListeners = new Set<(state: ConnectionState) => void>();
-	readonly #presenceListeners = new Set<(frame: PresenceFrame) => void>();
 
 	#socket: SocketLike | null = null;
 	#nextId = 1;
@@ -80,14 +84,22 @@ export class Connection {
 		return () => this.#stateListeners.delete(listener);
 	}
 
-	onPresence(listener: (frame: PresenceFrame) => void): () => void {
-		this.#presenceListeners.add(listener);
-		return () => this.#presenceListeners.delete(listener);
+	/** Called with the calendar whose other people have changed: ask `others` for them. */
+	onPresence(listener: (calendar: CalendarId) => void): () => void {
+		return this.#presence.onChange(listener);
 	}
 
-	/** Follows a calendar for as long as this connection lives; call again to show another range. */
-	follow(calendar: CalendarId, range: Range): CalendarStore {
-		const store = this.#subscriptions.follow(calendar, range);
+	/** Who else of this practice is on a followed calendar, as far as is known. */
+	others(calendar: CalendarId): Presence[] {
+		return this.#presence.others(calendar);
+	}
+
+	/**
+	 * Follows a calendar for as long as this connection lives; call again to show another range. `tenant` names another
+	 * of this person's workspaces.
+	 */
+	follow(calendar: CalendarId, range: Range, tenant?: string): CalendarStore {
+		const store = this.#subscriptions.follow(calendar, range, tenant);
 		this.#heard();
 		return store;
 	}
@@ -106,22 +118,30 @@ export class Connection {
 		return this.#commands.run<T>({ ...body, type });
 	}
 
-	/** Best effort: dropped while the connection is away. */
-	presence(
-		calendar: CalendarId,
-		state: PresenceState,
-		span?: { start: string; end: string }
-	): void {
-		if (this.state === 'live') this.#send({ type: 'presence', calendar, state, span });
+	/** Follows the free slots of a month, as anybody may; at most four at a time. */
+	followSlots(query: SlotQuery): SlotStore {
+		return this.#slotFeeds.follow(query);
+	}
+
+	unfollowSlots(query: SlotQuery): void {
+		this.#slotFeeds.unfollow(query);
+	}
+
+	/**
+	 * Tells the calendar's other followers of this practice what this person does there, until it is taken back by
+	 * `null`. Best effort.
+	 */
+	presence(calendar: CalendarId, state: PresenceState | null, span?: Span): void {
+		this.#presence.say(calendar, state, span);
 	}
 
 	async #connect(): Promise<void> {
 		const attempt = ++this.#attempt;
 		this.#clearTimers();
 		this.#become('connecting');
-		let token: string;
+		let who: Record<string, string>;
 		try {
-			token = await this.#options.token(this.#needsFreshToken);
+			who = await this.#who();
 		} catch {
 			// No token can mean no network, or that the session has ended; the app knows and closes then.
 			if (attempt === this.#attempt) this.#lost('retry');
@@ -134,8 +154,7 @@ export class Connection {
 		const socket = new Socket(this.#options.url, SUBPROTOCOL);
 		this.#socket = socket;
 		socket.onopen = () => {
-			const tenant = this.#options.tenant;
-			this.#connectId = this.#send({ type: 'connect', token, ...(tenant ? { tenant } : {}) });
+			this.#connectId = this.#send({ type: 'connect', ...who });
 		};
 		socket.onmessage = (event: { data: unknown }) => this.#receive(String(event.data));
 		socket.onerror = () => {}; // A close always follows.
@@ -143,6 +162,16 @@ export class Connection {
 			if (this.#socket === socket) this.#lost(afterClose(event.code));
 		};
 		this.#silenceTimer = setTimeout(() => this.#drop(), this.#options.connectTimeoutMs ?? 10_000);
+	}
+
+	/** What `connect` says: a token and the workspace, or the practice whose public side it is. */
+	async #who(): Promise<Record<string, string>> {
+		const { token, tenant, practice } = this.#options;
+		if (token) {
+			const spoken = await token(this.#needsFreshToken);
+			return { token: spoken, ...(tenant ? { tenant } : {}) };
+		}
+		return practice ? { practice } : {};
 	}
 
 	#receive(data: string): void {
@@ -159,8 +188,8 @@ export class Connection {
 		else if ('id' in frame && frame.id !== undefined && frame.id === this.#refreshId) {
 			this.#refreshed(frame);
 		} else if (frame.type === 'presence') {
-			for (const listener of this.#presenceListeners) listener(frame);
-		} else if (!this.#subscriptions.receive(frame)) {
+			this.#presence.receive(frame);
+		} else if (!this.#subscriptions.receive(frame) && !this.#slotFeeds.receive(frame)) {
 			if (frame.type === 'ok' || frame.type === 'error') this.#commands.receive(frame);
 		}
 	}
@@ -174,6 +203,8 @@ export class Connection {
 		this.#become('live');
 		const send = (body: Record<string, unknown>) => this.#send(body);
 		this.#subscriptions.online(send);
+		this.#slotFeeds.online(send);
+		this.#presence.online(send);
 		this.#commands.online(send);
 		this.#heard();
 	}
@@ -187,7 +218,7 @@ export class Connection {
 	#scheduleRefresh(ttlMs: number): void {
 		if (this.#refreshTimer) clearTimeout(this.#refreshTimer);
 		this.#refreshTimer = null;
-		if (ttlMs <= 0) return;
+		if (ttlMs <= 0 || !this.#options.token) return;
 		const inMs = Math.max(ttlMs - 60_000, ttlMs / 2);
 		this.#refreshTimer = setTimeout(() => void this.#refresh(), inMs);
 	}
@@ -195,7 +226,7 @@ export class Connection {
 	async #refresh(): Promise<void> {
 		const attempt = this.#attempt;
 		try {
-			const token = await this.#options.token(true);
+			const token = await this.#options.token?.(true);
 			if (attempt === this.#attempt && this.state === 'live') {
 				this.#refreshId = this.#send({ type: 'refresh', token });
 			}
@@ -229,6 +260,8 @@ export class Connection {
 	#lost(why: AfterClose): void {
 		this.#socket = null;
 		this.#subscriptions.offline();
+		this.#slotFeeds.offline();
+		this.#presence.offline();
 		this.#commands.offline();
 		this.#clearTimers();
 		if (why === 'stop') return this.#end('forbidden');
@@ -250,6 +283,8 @@ export class Connection {
 		this.#clearTimers();
 		this.#detach();
 		this.#subscriptions.offline();
+		this.#slotFeeds.offline();
+		this.#presence.offline();
 		this.#commands.offline();
 		this.#commands.abandon(reason ?? 'closed');
 		this.#become('closed');

@@ -11,6 +11,12 @@ export interface Range {
 	to: Instant;
 }
 
+/** Time from `start` up to, not including, `end`. */
+export interface Span {
+	start: Instant;
+	end: Instant;
+}
+
 /** Where a calendar stands. `epoch` is opaque: compare it, never read it. */
 export interface Position {
 	epoch: string;
@@ -93,14 +99,48 @@ export interface ConnectedFrame {
 	serverTime?: Instant;
 }
 
+/** Somebody else of the practice on a followed calendar. */
 export interface PresenceFrame {
 	type: 'presence';
 	calendar: CalendarId;
-	state: PresenceState;
-	span?: { start: Instant; end: Instant };
+	/** Which connection: one person may have several. */
+	session: string;
+	/** The account, or the API key with the name of its practice. */
+	who: { id: string; name: string };
+	state: PresenceState | 'gone';
+	span?: Span;
 }
 
 export type PresenceState = 'viewing' | 'dragging' | 'holding';
+
+/** A start that can be booked. Members' searches also tell where. */
+export interface Slot {
+	start: Instant;
+	end: Instant;
+	dentistId: string;
+	operatoryId?: string;
+	/** Other operatories that are free then. */
+	alternatives?: string[];
+	/** With `order: 'best'`; higher is better. */
+	score?: number;
+	/** Held by this connection. */
+	mine?: boolean;
+}
+
+export interface SlotsFrame {
+	type: 'slots';
+	/** Of the question; absent when the server sends the whole list unasked. */
+	id?: number;
+	feed: string;
+	slots: Slot[];
+}
+
+export interface SlotsDeltaFrame {
+	type: 'slotsDelta';
+	feed: string;
+	added: Slot[];
+	removed: Slot[];
+}
 
 /** Which booking, hold or block stands in the way; only what the asker may know. */
 export interface Conflict {
@@ -136,6 +176,8 @@ export type ServerFrame =
 	| MarkFrame
 	| ConnectedFrame
 	| PresenceFrame
+	| SlotsFrame
+	| SlotsDeltaFrame
 	| OkFrame
 	| ErrorFrame;
 

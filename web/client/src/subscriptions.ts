@@ -8,6 +8,8 @@ export type SendFrame = (frame: Record<string, unknown>) => number;
 
 interface Following {
 	store: CalendarStore;
+	/** The workspace that it is followed for; absent: the connection's own. */
+	tenant: string | undefined;
 	/** The id of the newest subscribe frame: an answer to an older one is about a range nobody shows any more. */
 	frameId: number | null;
 	pending: boolean;
@@ -24,14 +26,19 @@ export class Subscriptions {
 		return this.#following.size;
 	}
 
-	follow(calendarId: CalendarId, range: Range): CalendarStore {
+	follow(calendarId: CalendarId, range: Range, tenant?: string): CalendarStore {
 		const known = this.#following.get(calendarId);
 		if (known) {
+			// Another workspace may see it with other eyes: nothing of the old view stays.
+			if (known.tenant !== tenant) known.store.applyReset();
+			const asked = known.tenant !== tenant && known.store.covers(range);
+			known.tenant = tenant;
 			this.setRange(calendarId, range);
+			if (asked) this.#subscribe(known);
 			return known.store;
 		}
 		const store = new CalendarStore(calendarId, range);
-		const following = { store, frameId: null, pending: false, retry: null };
+		const following = { store, tenant, frameId: null, pending: false, retry: null };
 		this.#following.set(calendarId, following);
 		this.#subscribe(following);
 		return store;
@@ -40,8 +47,7 @@ export class Subscriptions {
 	setRange(calendarId: CalendarId, range: Range): void {
 		const following = this.#following.get(calendarId);
 		if (!following) return;
-		const { from, to } = following.store.range;
-		if (from === range.from && to === range.to) return;
+		if (following.store.covers(range)) return;
 		following.store.moveTo(range);
 		this.#subscribe(following);
 	}
@@ -143,11 +149,13 @@ export class Subscriptions {
 		following.retry = null;
 		if (!this.#send) return;
 		const { calendarId, range, position } = following.store;
+		const { tenant } = following;
 		following.pending = true;
 		following.frameId = this.#send({
 			type: 'subscribe',
 			calendar: calendarId,
 			range,
+			...(tenant ? { tenant } : {}),
 			...(position ? { since: position } : {})
 		});
 	}

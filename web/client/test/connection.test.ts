@@ -219,6 +219,22 @@ describe('following', () => {
 		expect(store.status).toBe('live');
 	});
 
+	it('is seen anew for another workspace', async () => {
+		const socket = await start();
+		socket.accept();
+		const store = client.follow('c1', RANGE);
+		snapshot(socket, 5);
+		expect(client.follow('c1', RANGE, 't2')).toBe(store);
+		expect(store.status).toBe('loading');
+		const [, again, ...more] = socket.sentOf('subscribe');
+		expect(again).toMatchObject({ calendar: 'c1', tenant: 't2' });
+		expect(again).not.toHaveProperty('since');
+		expect(more).toEqual([]);
+		client.follow('c1', { from: RANGE.to, to: '2027-03-15T00:00:00Z' });
+		expect(socket.sentOf('subscribe').at(-1)).not.toHaveProperty('tenant');
+		expect(socket.sentOf('subscribe')).toHaveLength(3);
+	});
+
 	it('marks a calendar that may not be followed', async () => {
 		const socket = await start();
 		socket.accept();
@@ -239,6 +255,44 @@ describe('commands', () => {
 		expect(frame).toMatchObject({ appointment: booking, idempotencyKey: expect.any(String) });
 		socket.receive({ type: 'ok', id: frame!.id, result: { id: 'a1' }, positions: { c1: 6 } });
 		expect(await done).toEqual({ result: { id: 'a1' }, positions: { c1: 6 }, replay: false });
+	});
+
+	it('have a frame each, and those that change something a key', async () => {
+		const socket = await start();
+		socket.accept();
+		const [start_, end] = [RANGE.from, RANGE.to];
+		const slot = { treatmentId: 't', dentistId: 'd', start: start_ };
+		const given: [string, Promise<unknown>][] = [
+			['availability', client.availability({ treatment: 't', from: start_, to: end })],
+			['explain', client.explain({ treatment: 't', start: start_, dentist: 'd' })],
+			['book', client.book(booking)],
+			['reschedule', client.reschedule({ appointmentId: 'a', start: start_ })],
+			['resize', client.resize({ appointmentId: 'a', duration: 45 })],
+			['swap', client.swap({ appointmentIds: ['a', 'b'] })],
+			['cancel', client.cancel({ appointmentId: 'a', reasonCode: 'patient_ill' })],
+			['setStatus', client.setStatus({ appointmentId: 'a', status: 'arrived' })],
+			['editNotes', client.editNotes({ appointmentId: 'a', notes: null })],
+			['hold', client.hold(slot)],
+			['renew', client.renew({ holdId: 'h', holdToken: 's' })],
+			['release', client.release({ holdId: 'h' })],
+			['confirm', client.confirm({ holdId: 'h', patientId: 'p' })],
+			['block', client.block({ dentistId: 'd', kind: 'time_off', start: start_, end })],
+			['editBlock', client.editBlock({ blockId: 'b', title: null })],
+			['unblock', client.unblock({ blockId: 'b', scope: 'following', occurrence: start_ })],
+			['series.preview', client.previewSeries({ ...booking, rrule: 'FREQ=WEEKLY;COUNT=2' })],
+			['series.book', client.bookSeries({ ...booking, policy: 'nearest' })],
+			['series.edit', client.editSeries({ seriesId: 's', duration: 45 })],
+			['series.cancel', client.cancelSeries({ seriesId: 's', scope: 'all' })],
+			['replan.preview', client.previewReplan({ dentistId: 'd', date: '2027-03-01' })],
+			['replan', client.replan({ plan: [{ appointmentId: 'a', cancel: true }] })]
+		];
+		const asking = ['availability', 'explain', 'series.preview', 'replan.preview'];
+		for (const [type, done] of given) {
+			const frame = socket.sentOf(type).at(-1)!;
+			expect([type, 'idempotencyKey' in frame]).toEqual([type, !asking.includes(type)]);
+			socket.receive({ type: 'ok', id: frame.id, result: { of: type } });
+			expect(await done).toMatchObject({ result: { of: type } });
+		}
 	});
 
 	it('rejects with the code and what stands in the way', async () => {

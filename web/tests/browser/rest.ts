@@ -101,6 +101,31 @@ export class Practice {
 		throw new Error(`no day with ${count} free starts`);
 	}
 
+	/** A free start within the next days. */
+	async soon(): Promise<Slot> {
+		const [slot] = await this.slots(0);
+		if (!slot) throw new Error('nothing is free this week');
+		return slot;
+	}
+
+	book(slot: Slot): Promise<Appointment> {
+		return this.change('/appointments', {
+			patientId: this.anyPatient().id,
+			dentistId: this.dentist.ownerId,
+			operatoryId: slot.operatoryId,
+			treatmentId: this.treatment.id,
+			start: slot.start
+		});
+	}
+
+	cancel(id: string): Promise<Appointment> {
+		return this.change(`/appointments/${id}/cancel`, { reason: 'test' });
+	}
+
+	private change(path: string, body: unknown): Promise<Appointment> {
+		return ask(this.token, this.tenantId, path, body);
+	}
+
 	private async slots(weeksAhead: number): Promise<Slot[]> {
 		const day = 86_400_000;
 		const from = new Date((Math.floor(Date.now() / day) + weeksAhead * 7) * day);
@@ -117,10 +142,15 @@ export class Practice {
 	}
 }
 
-async function ask(token: string, tenantId: string, path: string): Promise<any> {
+async function ask(token: string, tenantId: string, path: string, body?: unknown): Promise<any> {
 	const answer = await fetch(SERVER + path, {
-		headers: { Authorization: `Bearer ${token}`, 'X-Tenant-Id': tenantId }
+		headers: {
+			Authorization: `Bearer ${token}`,
+			'X-Tenant-Id': tenantId,
+			'Content-Type': 'application/json'
+		},
+		...(body ? { method: 'POST', body: JSON.stringify(body) } : {})
 	});
-	if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+	if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
 	return answer.json();
 }

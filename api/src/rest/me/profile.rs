@@ -18,7 +18,9 @@ use crate::audit::{self, Entry};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::input::{Input, nullable};
-use crate::rest::patients::record::{check_date_of_birth, check_name, check_phone, e164, tidy};
+use crate::rest::patients::record::{
+    check_date_of_birth, check_name, check_phone, international, tidy,
+};
 
 /// A patient's own record.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, ToSchema)]
@@ -89,7 +91,7 @@ pub async fn update(
         last_name: given.last_name.as_deref().map(tidy),
         phone: given
             .phone
-            .map(|phone| phone.as_deref().map(e164).transpose())
+            .map(|phone| phone.as_deref().map(international).transpose())
             .transpose()?,
     };
     let (profile, relations) =

@@ -69,7 +69,8 @@ pub async fn list(
     let (limit, after) = (page.limit()?, page.after::<(DateTime<Utc>, Uuid)>()?);
     let rows: Vec<(Row, Names)> =
         tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-            super::find(connection, member.tenant(), *id).await?;
+            // Also after the relation has ended: the visits are the practice's.
+            super::relation::read(connection, member.tenant(), *id).await?;
             let mut query = appointments::table
                 .inner_join(treatments::table.on(treatments::id.eq(appointments::treatment_id)))
                 .filter(appointments::tenant_id.eq(member.tenant()))

@@ -1,36 +1,39 @@
 //! A patient's record on the wire, and what makes one acceptable.
 
-use chrono::{NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use garde::Validate;
 use schema::ids::{CalendarId, PatientId};
-use schema::schema::patients;
+use schema::patients::Likeness;
+use schema::schema::{patient_dentists, patients};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::problem::Problem;
 use crate::rest::input::nullable;
+use crate::rest::patients::phone::{self, Country};
 
 /// A person who is treated.
-#[derive(Debug, Serialize, Queryable, Selectable, ToSchema)]
+#[derive(Clone, Debug, Serialize, Queryable, Selectable, ToSchema)]
 #[diesel(table_name = patients)]
 #[serde(rename_all = "camelCase")]
 pub struct Patient {
-    id: Uuid,
-    first_name: String,
-    last_name: String,
-    email: Option<String>,
+    #[schema(value_type = Uuid)]
+    pub(super) id: PatientId,
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+    pub(super) email: Option<String>,
     /// E.164.
     #[schema(example = "+593991234567")]
-    phone: Option<String>,
-    date_of_birth: Option<NaiveDate>,
-}
-
-impl Patient {
-    pub(super) fn id(&self) -> PatientId {
-        PatientId(self.id)
-    }
+    pub(super) phone: Option<String>,
+    pub(super) date_of_birth: Option<NaiveDate>,
+    /// Since when they are out of the practice's lists.
+    #[diesel(
+        select_expression = patient_dentists::archived_at,
+        select_expression_type = patient_dentists::archived_at
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) archived_at: Option<DateTime<Utc>>,
 }
 
 /// A patient to be added.
@@ -44,8 +47,8 @@ pub struct NewPatient {
     #[serde(default)]
     #[garde(inner(custom(check_email)))]
     email: Option<String>,
-    /// International, with `+` and the country's code; spaces, dots, dashes and brackets may stand
-    /// between the digits.
+    /// International, with `+` and the country's code, or as it is dialled in the practice's
+    /// country; spaces, dots, dashes and brackets may stand between the digits. Kept as E.164.
     #[serde(default)]
     #[garde(inner(custom(check_phone)))]
     #[schema(example = "+593 99 123 4567")]
@@ -53,6 +56,11 @@ pub struct NewPatient {
     #[serde(default)]
     #[garde(inner(custom(check_date_of_birth)))]
     date_of_birth: Option<NaiveDate>,
+    /// Add them also where the practice has somebody of that e-mail address, phone number, or name
+    /// and birth date: families share them.
+    #[serde(default)]
+    #[garde(skip)]
+    pub(super) allow_duplicate: bool,
 }
 
 /// What changes; fields that are left out stay.
@@ -82,13 +90,13 @@ pub struct PatientChange {
 #[derive(Insertable)]
 #[diesel(table_name = patients)]
 pub(super) struct NewRow {
-    id: PatientId,
-    calendar_id: CalendarId,
-    first_name: String,
-    last_name: String,
-    email: Option<String>,
-    phone: Option<String>,
-    date_of_birth: Option<NaiveDate>,
+    pub(super) id: PatientId,
+    pub(super) calendar_id: CalendarId,
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+    pub(super) email: Option<String>,
+    pub(super) phone: Option<String>,
+    pub(super) date_of_birth: Option<NaiveDate>,
 }
 
 #[derive(AsChangeset, Default, PartialEq)]
@@ -112,6 +120,7 @@ impl NewPatient {
         self,
         id: PatientId,
         calendar_id: CalendarId,
+        country: Option<Country>,
     ) -> Result<NewRow, Problem> {
         Ok(NewRow {
             id,
@@ -119,21 +128,41 @@ impl NewPatient {
             first_name: tidy(&self.first_name),
             last_name: tidy(&self.last_name),
             email: self.email.as_deref().map(lower_email),
-            phone: self.phone.as_deref().map(e164).transpose()?,
+            phone: self
+                .phone
+                .as_deref()
+                .map(|phone| e164(phone, country))
+                .transpose()?,
             date_of_birth: self.date_of_birth,
         })
     }
 }
 
+impl NewRow {
+    /// What is compared with other records.
+    pub(super) fn likeness(&self) -> Likeness<'_> {
+        Likeness {
+            first_name: &self.first_name,
+            last_name: &self.last_name,
+            email: self.email.as_deref(),
+            phone: self.phone.as_deref(),
+            date_of_birth: self.date_of_birth,
+        }
+    }
+}
+
 impl PatientChange {
-    pub(super) fn into_changes(self) -> Result<Changes, Problem> {
+    pub(super) fn into_changes(self, country: Option<Country>) -> Result<Changes, Problem> {
         Ok(Changes {
             first_name: self.first_name.as_deref().map(tidy),
             last_name: self.last_name.as_deref().map(tidy),
             email: self.email.map(|email| email.as_deref().map(lower_email)),
             phone: self
                 .phone
-                .map(|phone| phone.as_deref().map(e164).transpose())
+                .map(|phone| {
+                    let phone = phone.as_deref();
+                    phone.map(|phone| e164(phone, country)).transpose()
+                })
                 .transpose()?,
             date_of_birth: self.date_of_birth,
         })
@@ -154,22 +183,13 @@ pub(crate) fn lower_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-pub(crate) fn e164(given: &str) -> Result<String, Problem> {
-    normal_phone(given).map_err(|message| Problem::invalid("phone", message))
+/// Of a number that somebody of no known country gives.
+pub(crate) fn international(given: &str) -> Result<String, Problem> {
+    e164(given, None)
 }
 
-/// `+` and 7 to 15 digits (ITU-T E.164).
-fn normal_phone(given: &str) -> Result<String, &'static str> {
-    const WRONG: &str = "is not an international number like +593991234567";
-    let phone: String = given
-        .chars()
-        .filter(|sign| !sign.is_whitespace() && !"-.()".contains(*sign))
-        .collect();
-    let digits = phone.strip_prefix('+').ok_or(WRONG)?;
-    let right = (7..=15).contains(&digits.len())
-        && digits.bytes().all(|digit| digit.is_ascii_digit())
-        && !digits.starts_with('0');
-    if right { Ok(phone) } else { Err(WRONG) }
+fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
+    phone::e164(given, country).map_err(|message| Problem::invalid("phone", message))
 }
 
 pub(crate) fn check_name(name: &str, (): &()) -> garde::Result {
@@ -191,8 +211,8 @@ pub(crate) fn check_email(email: &str, (): &()) -> garde::Result {
     garde::rules::email::apply(&email, ())
 }
 
-pub(crate) fn check_phone(phone: &str, (): &()) -> garde::Result {
-    normal_phone(phone).map(drop).map_err(garde::Error::new)
+pub(crate) fn check_phone(given: &str, (): &()) -> garde::Result {
+    phone::check(given).map_err(garde::Error::new)
 }
 
 pub(crate) fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
@@ -211,22 +231,6 @@ pub(crate) fn check_date_of_birth(date: &NaiveDate, (): &()) -> garde::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn phones_become_e164() {
-        for (given, phone) in [
-            ("+593 99 123-4567", Some("+593991234567")),
-            ("+1 (212) 555.0100", Some("+12125550100")),
-            ("0991234567", None),
-            ("+0991234567", None),
-            ("+59399", None),
-            ("+5939912345678901", None),
-            ("+593991234x67", None),
-            ("", None),
-        ] {
-            assert_eq!(normal_phone(given).ok().as_deref(), phone, "{given}");
-        }
-    }
 
     #[test]
     fn what_a_patient_may_look_like() {
@@ -252,7 +256,7 @@ mod tests {
         let change = |json: &str| -> Changes {
             serde_json::from_str::<PatientChange>(json)
                 .unwrap()
-                .into_changes()
+                .into_changes(None)
                 .unwrap()
         };
         assert!(change("{}").is_empty());

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use expect_test::{Expect, expect};
-use schema::ids::TenantId;
-use schema::models::claim::{ClaimKind, Op};
+use schema::ids::{HoldId, ProviderId, TenantId, TreatmentId};
+use schema::models::claim::{ClaimKind, HeldVisit, HoldRef, Op};
 use schema::span::Minute;
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ fn check(history: &str, expected: Expect) {
                 Answer::Granted { .. } => "granted".to_owned(),
                 Answer::Taken(claim) => format!("taken {}", hours(claim.span)),
                 Answer::Gone(_) => "gone".to_owned(),
+                Answer::Capped => "capped".to_owned(),
             };
             heard.push_str(&format!("{who}: {what}\n"));
         }
@@ -52,8 +53,13 @@ fn check(history: &str, expected: Expect) {
                     states: SmallVec::new(),
                     keeps: SmallVec::new(),
                     frees: SmallVec::new(),
+                    caps: SmallVec::new(),
                 };
                 for pair in words[1..].chunks(2) {
+                    if pair[0] == "caps" {
+                        ask.caps.push(cap(pair[1].parse().unwrap()));
+                        continue;
+                    }
                     let span = parse(pair[1]);
                     match pair[0] {
                         "books" => ask.books.push(span),
@@ -100,10 +106,39 @@ fn ops(ask: &Ask) -> Vec<Op> {
             id: claim_id(*span),
             tenant: TenantId(Uuid::nil()),
             span: *span,
-            kind: ClaimKind::Block,
+            kind: match ask.caps.first() {
+                Some(cap) => held(cap, *span),
+                None => ClaimKind::Block,
+            },
         })
     });
     dels.chain(puts).collect()
+}
+
+/// At most so many of one treatment by one provider, on a day of 24 hours.
+fn cap(most: usize) -> DailyCap {
+    DailyCap {
+        provider: ProviderId(Uuid::nil()),
+        treatment: TreatmentId(Uuid::nil()),
+        day: parse("0-24"),
+        most,
+        adds: 1,
+    }
+}
+
+/// What is counted.
+fn held(cap: &DailyCap, span: Span) -> ClaimKind {
+    ClaimKind::Hold {
+        hold: HoldRef {
+            id: HoldId(claim_id(span).0),
+            expires_at: span.end().to_utc(),
+            visit: Some(HeldVisit {
+                provider: cap.provider,
+                treatment: cap.treatment,
+                start: span.start(),
+            }),
+        },
+    }
 }
 
 #[test]
@@ -227,6 +262,50 @@ fn giving_up_leaves_nothing_behind() {
             A: granted
             B: waits
             C: granted
+        "#]],
+    );
+}
+
+#[test]
+fn two_of_a_day_are_counted_one_after_the_other() {
+    check(
+        "A books 9-10 caps 1; B books 15-16 caps 1; C books 12-13; A commits",
+        expect![[r#"
+            A: granted
+            B: waits
+            C: granted
+            B: capped
+        "#]],
+    );
+    check(
+        "A books 9-10 caps 2; B books 15-16 caps 2; A fails; C books 11-12 caps 2; B commits",
+        expect![[r#"
+            A: granted
+            B: waits
+            B: granted
+            C: waits
+            C: granted
+        "#]],
+    );
+}
+
+#[test]
+fn a_visit_that_goes_makes_room_for_one_more() {
+    check(
+        "A books 9-10 caps 1; A commits; B frees 9-10; C books 15-16 caps 1; B commits",
+        expect![[r#"
+            A: granted
+            B: granted
+            C: waits
+            C: granted
+        "#]],
+    );
+    check(
+        "A books 9-10 caps 1; A commits; B frees 9-10 books 11-12 caps 1; B commits; C books 9-10 caps 1",
+        expect![[r#"
+            A: granted
+            B: granted
+            C: capped
         "#]],
     );
 }

@@ -48,15 +48,10 @@ impl RuleBook {
             let machine = machine
                 .into_iter()
                 .find(|machine| machine.calendar == placed.calendar_id);
-            return machine.is_some_and(|machine| self.serves(machine, operatory, &[part]));
+            return machine.is_some_and(|machine| machine.serves(operatory.clinic, &[part]));
         }
         let mut people = self.providers.values();
         let person = people.find(|person| person.calendar == placed.calendar_id);
-        person.is_some_and(|person| {
-            person.active
-                && self
-                    .staff_hours(person, part)
-                    .is_none_or(|hours| hours.contains(part))
-        })
+        person.is_some_and(|person| person.active && person.at_work().open(part).contains(part))
     }
 }

@@ -1,13 +1,13 @@
-//! Equipment by the rules: which pieces serve a treatment in an operatory at a time.
+//! Equipment by the rules: where and when a piece can be used.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schema::ids::{CalendarId, ClinicId};
 use schema::models::catalogue as rows;
 use schema::span::Span;
 use uuid::Uuid;
 
-use super::{IntervalSet, Operatory, RuleBook, Treatment};
+use super::schedule::Schedule;
 
 /// A thing that a visit can need, one visit at a time.
 #[derive(Clone, Debug)]
@@ -15,71 +15,46 @@ pub struct Equipment {
     pub id: Uuid,
     pub name: String,
     pub calendar: CalendarId,
+    /// The calendar's place in [`RuleBook::numbered_calendars`](super::RuleBook::numbered_calendars).
+    pub number: usize,
     /// Where it stands; `None`: it is carried to wherever it is needed.
     pub clinic: Option<ClinicId>,
     pub active: bool,
+    hours: Option<Arc<Schedule>>,
 }
 
-impl From<&rows::Equipment> for Equipment {
-    fn from(row: &rows::Equipment) -> Self {
+impl Equipment {
+    pub(super) fn new(row: &rows::Equipment, number: usize, hours: Option<Arc<Schedule>>) -> Self {
         Self {
             id: row.id,
             name: row.name.clone(),
             calendar: row.calendar_id,
+            number,
             clinic: row.clinic_id,
             active: row.active,
+            hours,
         }
     }
-}
 
-/// The calendars of those of `named` that are in use.
-pub(super) fn in_use(named: &[Uuid], all: &BTreeMap<Uuid, Equipment>) -> Vec<CalendarId> {
-    let found = named.iter().filter_map(|id| all.get(id));
-    found
-        .filter(|machine| machine.active)
-        .map(|machine| machine.calendar)
-        .collect()
-}
-
-impl RuleBook {
-    /// When a piece of equipment can be used within `range`; `None` when no hours are kept for it:
-    /// whenever the visit may be. The practice's own closures and extra hours hold for it too.
+    /// When it can be used; `None` when no hours are kept for it: whenever the visit may be. The
+    /// practice's own closures and extra hours hold for it too.
     #[must_use]
-    pub fn equipment_hours(&self, machine: &Equipment, range: Span) -> Option<IntervalSet> {
-        self.hours_of(machine.calendar, &[&self.tenant_exceptions], range)
+    pub fn hours(&self) -> Option<&Schedule> {
+        self.hours.as_deref()
     }
 
-    /// The equipment of `treatment` that can be used in `operatory` during all of `parts`.
+    /// Whether it can be used in a clinic.
     #[must_use]
-    pub fn equipment_for(
-        &self,
-        treatment: &Treatment,
-        operatory: &Operatory,
-        parts: &[Span],
-    ) -> Vec<CalendarId> {
-        let machines = self.equipment.values();
-        machines
-            .filter(|machine| treatment.equipment.contains(&machine.calendar))
-            .filter(|machine| self.serves(machine, operatory, parts))
-            .map(|machine| machine.calendar)
-            .collect()
+    pub fn is_in(&self, clinic: ClinicId) -> bool {
+        self.clinic.is_none_or(|place| place == clinic)
     }
 
-    /// Whether a piece of equipment can be used in `operatory` during all of `parts`, by its place
-    /// and its hours.
-    pub(super) fn serves(
-        &self,
-        machine: &Equipment,
-        operatory: &Operatory,
-        parts: &[Span],
-    ) -> bool {
-        machine.active
-            && machine
-                .clinic
-                .is_none_or(|clinic| clinic == operatory.clinic)
-            && parts.iter().all(|part| {
-                self.equipment_hours(machine, *part)
-                    .is_none_or(|hours| hours.contains(*part))
-            })
+    /// Whether it can be used in a clinic during all of `parts`, by its place and its hours.
+    pub(super) fn serves(&self, clinic: ClinicId, parts: &[Span]) -> bool {
+        self.active
+            && self.is_in(clinic)
+            && self
+                .hours()
+                .is_none_or(|hours| parts.iter().all(|part| hours.open(*part).contains(*part)))
     }
 }

@@ -1,6 +1,7 @@
 //! Equipment, own hours and closed clinics, as placing a visit and looking back at one see them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use schema::ids::{
@@ -15,8 +16,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::RuleBook;
+use crate::scheduling::diary::Diary;
 use crate::scheduling::placement::{Asker, Placement, Wish, place};
 use crate::scheduling::rejection::Rejection;
+use crate::scheduling::timeline::Timeline;
 
 const TENANT: TenantId = TenantId(Uuid::from_u128(1));
 const PRACTICE: ClinicId = ClinicId(Uuid::from_u128(2));
@@ -152,6 +155,19 @@ fn practice() -> TenantRows {
     }
 }
 
+/// Calendars that are taken all the time.
+struct Taken<'a>(&'a [CalendarId]);
+
+impl Diary for Taken<'_> {
+    fn timeline(&self, _: CalendarId) -> Option<Arc<Timeline>> {
+        Some(Arc::default())
+    }
+
+    fn is_free(&self, calendar: CalendarId, _: Span) -> bool {
+        !self.0.contains(&calendar)
+    }
+}
+
 fn placed(rows: &TenantRows, hour: u32, taken: &[CalendarId]) -> Result<Placement, Rejection> {
     let book = RuleBook::new(rows.clone()).unwrap();
     let wish = Wish {
@@ -165,8 +181,7 @@ fn placed(rows: &TenantRows, hour: u32, taken: &[CalendarId]) -> Result<Placemen
         overrides: &BTreeSet::new(),
         avoid: &BTreeSet::new(),
     };
-    let is_free = |calendar: CalendarId, _: Span| !taken.contains(&calendar);
-    place(&book, &wish, at(0, 1).start(), &is_free)
+    place(&book, &wish, at(0, 1).start(), &Taken(taken))
 }
 
 /// The scanner that a visit at `hour` would take, or the refusal's code.
