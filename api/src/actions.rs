@@ -4,6 +4,7 @@
 use engine::command::{
     Book, Cancel, Command, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
 };
+use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
 use schema::ids::AppointmentId;
@@ -62,6 +63,14 @@ pub async fn run(
         command,
     };
     Ok(app.engine.execute(request).await?)
+}
+
+/// Has a command run. (For those who have Diesel's `execute` in scope.)
+///
+/// # Errors
+/// The engine's.
+pub async fn execute(app: &App, request: Request) -> Result<Reply, Refusal> {
+    app.engine.execute(request).await
 }
 
 /// Whether a client's key can be one.
@@ -136,7 +145,10 @@ async fn command(app: &App, member: &Member, action: Action) -> Result<Command, 
 }
 
 /// The overrides that a member asks for.
-fn allowed(
+///
+/// # Errors
+/// 403 without the permission, 422 for a code that no override has.
+pub fn allowed(
     member: &Member,
     codes: &[String],
 ) -> Result<std::collections::BTreeSet<engine::scheduling::rejection::Override>, Problem> {

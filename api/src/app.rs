@@ -17,8 +17,10 @@ use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
+use crate::public::limits::PublicLimits;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
+use crate::ws::slots::SlotFeeds;
 
 /// The state behind the routes: `web::Data<App>` in a handler.
 pub struct App {
@@ -37,7 +39,9 @@ pub struct App {
     pub engine: Engine,
     pub patients: PatientCards,
     pub hubs: Hubs,
+    pub slot_feeds: SlotFeeds,
     pub sessions: Sessions,
+    pub public_limits: PublicLimits,
     pub connections: Connections,
 }
 
@@ -112,7 +116,9 @@ impl App {
             engine,
             patients: PatientCards::default(),
             hubs: Hubs::default(),
+            slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),
+            public_limits: PublicLimits::new(&config),
             connections: Connections::default(),
             config,
         })

@@ -2,9 +2,11 @@
 
 mod audit;
 mod demo;
+mod housekeep;
 mod import_ics;
 mod migrate;
 mod serve;
+mod watch;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -32,6 +34,10 @@ enum Command {
     Demo,
     /// Bring an exported calendar file in as busy times
     ImportIcs(import_ics::Arguments),
+    /// Put away old events, claims and answers, as the server does each hour
+    Housekeep,
+    /// Follow a calendar in the terminal
+    Watch(watch::Arguments),
     /// Hold the database against the promises; fails on any breach
     Audit,
 }
@@ -60,6 +66,8 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, Box<dyn Error
         Command::Migrate => migrate::run(&config).await?,
         Command::Demo => demo::run(&config).await?,
         Command::ImportIcs(arguments) => import_ics::run(&config, arguments).await?,
+        Command::Housekeep => housekeep::run(&config).await?,
+        Command::Watch(arguments) => watch::run(arguments).await?,
         Command::Audit => return audit::run(&config).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ mod settings;
 
 use std::path::Path;
 
+use schema::retention::Keep;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -74,6 +75,15 @@ settings! {
     /// Connections that load and audit the scheduling tables.
     engine_pool_size: usize = 8, "DENTICLOUD_ENGINE_POOL_SIZE";
 
+    /// Days for which clients can resume from the log, at least 7; older events are folded.
+    keep_events_days: u32 = 30, "DENTICLOUD_KEEP_EVENTS_DAYS";
+    /// Hours for which a repeated command gets its first answer, at least 24.
+    keep_answers_hours: u32 = 48, "DENTICLOUD_KEEP_ANSWERS_HOURS";
+    /// Months after which the time of visits that are over is put away.
+    settled_months: u32 = 13, "DENTICLOUD_SETTLED_MONTHS";
+    /// How often what is not kept any longer is put away, in minutes.
+    housekeeping_minutes: u32 = 60, "DENTICLOUD_HOUSEKEEPING_MINUTES";
+
     /// Network address to listen on.
     bind: String = "127.0.0.1".to_owned(), "BIND";
     /// Port to listen on; 0 takes a free one.
@@ -84,6 +94,26 @@ settings! {
     connections_per_worker: usize = 25_000, "DENTICLOUD_CONNECTIONS_PER_WORKER";
     /// Seconds that open requests have after TERM.
     shutdown_seconds: u64 = 20, "DENTICLOUD_SHUTDOWN_SECONDS";
+
+    /// Reverse proxies in front of the server, each of which adds the address that it was asked from to
+    /// `X-Forwarded-For`; 0 does not trust that header.
+    trusted_proxies: usize = 0, "DENTICLOUD_TRUSTED_PROXIES";
+    /// Requests of one network (/24, /56) per minute to the public routes that read.
+    public_reads_per_minute: u32 = 1200, "DENTICLOUD_PUBLIC_READS_PER_MINUTE";
+    /// The same for those that hold, book or change.
+    public_changes_per_minute: u32 = 120, "DENTICLOUD_PUBLIC_CHANGES_PER_MINUTE";
+    /// Live holds of one public session in a practice.
+    public_holds_per_session: u32 = 2, "DENTICLOUD_PUBLIC_HOLDS_PER_SESSION";
+    /// Live holds of one network in a practice.
+    public_holds_per_address: u32 = 3, "DENTICLOUD_PUBLIC_HOLDS_PER_ADDRESS";
+    /// Of a provider's free starts of a day, the public may hold this share, in percent.
+    public_holds_percent_of_day: u32 = 20, "DENTICLOUD_PUBLIC_HOLDS_PERCENT_OF_DAY";
+    /// Future bookings from the public page per e-mail address or phone number that nobody has verified.
+    public_unverified_bookings: u32 = 2, "DENTICLOUD_PUBLIC_UNVERIFIED_BOOKINGS";
+    /// Live holds of one member of a practice.
+    staff_holds: u32 = 50, "DENTICLOUD_STAFF_HOLDS";
+    /// How long a hold outlives the socket that it was made on, in milliseconds.
+    hold_grace_ms: u64 = 60_000, "DENTICLOUD_HOLD_GRACE_MS";
 
     /// Signs access tokens; at least 32 bytes, the same on every node.
     jwt_secret: Option<SecretString> = None, "DENTICLOUD_JWT_SECRET";
@@ -138,6 +168,8 @@ settings! {
     ws_sessions_per_address: usize = 500, "DENTICLOUD_WS_SESSIONS_PER_ADDRESS";
     /// Calendars that one WebSocket follows.
     ws_subscriptions: usize = 200, "DENTICLOUD_WS_SUBSCRIPTIONS";
+    /// Feeds of free slots that one WebSocket follows.
+    ws_slot_feeds: usize = 4, "DENTICLOUD_WS_SLOT_FEEDS";
     /// Frames a second that one WebSocket may send for long; ten times as many at once.
     ws_frames_per_second: u32 = 50, "DENTICLOUD_WS_FRAMES_PER_SECOND";
     /// Commands of one WebSocket that run at the same time.
@@ -229,6 +261,16 @@ impl Config {
             .as_ref()
             .map(ExposeSecret::expose_secret)
             .ok_or(ConfigError::Missing("DATABASE_URL"))
+    }
+
+    /// How long what is kept.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep {
+            events_days: self.keep_events_days,
+            answers_hours: self.keep_answers_hours,
+            settled_months: self.settled_months,
+        }
     }
 
     /// The key of access tokens.

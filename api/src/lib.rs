@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod address;
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -10,6 +11,7 @@ pub mod commands;
 pub mod config;
 pub mod connections;
 pub mod demo;
+pub mod holds;
 pub mod logging;
 pub mod mail;
 pub mod metrics;
@@ -17,6 +19,7 @@ pub mod names;
 pub mod openapi;
 pub mod practices;
 pub mod problem;
+pub mod public;
 pub mod request;
 pub mod rest;
 pub mod routes;

@@ -293,6 +293,13 @@ impl Problem {
         self
     }
 
+    /// Without naming what is in the way: for those who may not know the practice's calendars.
+    #[must_use]
+    pub fn without_conflict(mut self) -> Self {
+        self.0.conflict = None;
+        self
+    }
+
     /// With what could be booked instead.
     #[must_use]
     pub fn with_alternatives(mut self, slots: Vec<serde_json::Value>) -> Self {

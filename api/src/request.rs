@@ -14,6 +14,7 @@ use tracing::Span;
 use tracing_actix_web::RootSpanBuilder;
 use uuid::Uuid;
 
+use crate::address;
 use crate::metrics;
 use crate::problem::{MEDIA_TYPE, Problem};
 
@@ -101,7 +102,7 @@ pub async fn around(
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
-    let address = request.peer_addr().map(|peer| peer.ip());
+    let address = address::of(request.request());
     // Some errors leave no response to ask for its request; the route is the same.
     let route = route_of(&request);
     let mut response = CURRENT

@@ -12,8 +12,9 @@ use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
     admin, api_keys, appointments, assignments, availability, calendars, clinics, equipment,
-    exceptions, hours, input, me, oidc, operations, operatories, own_sessions, passwords, patients,
-    providers, registration, sessions, tenants, treatments, utilization,
+    exceptions, holds, hours, input, me, offers, oidc, operations, operatories, own_sessions,
+    passwords, patients, providers, public, registration, sessions, tenants, treatments,
+    utilization, waitlist,
 };
 use crate::{openapi, web_app, ws};
 
@@ -213,6 +214,36 @@ routes! {
     "/appointments/{id}/resize" { post changes(CanManageAppointments) appointments::resize }
     "/appointments/{id}/cancel" { post changes(CanManageAppointments) appointments::cancel }
     "/appointments/{id}/status" { post changes(CanManageAppointments) appointments::set_status }
+
+    "/holds" { post changes(CanManageAppointments) holds::create }
+    "/holds/{id}" { delete changes(CanManageAppointments) holds::release }
+    "/holds/{id}/renew" { post changes(CanManageAppointments) holds::renew }
+    "/holds/{id}/confirm" { post changes(CanManageAppointments) holds::confirm }
+
+    "/waitlist" {
+        get reads(CanViewPatients) waitlist::list,
+        post changes(CanManageAppointments) waitlist::create,
+    }
+    "/waitlist/candidates" { get reads(CanViewPatients) waitlist::candidates }
+    "/waitlist/{id}" { delete changes(CanManageAppointments) waitlist::withdraw }
+    "/waitlist/{id}/offer" { post changes(CanManageAppointments) waitlist::offer }
+    "/offers/{token}/accept" { post secret(token) offers::accept }
+    "/offers/{token}/decline" { post secret(token) offers::decline }
+
+    "/public/appointments/{manageToken}" { get secret(manageToken) public::bookings::get }
+    "/public/appointments/{manageToken}/cancel" {
+        post secret(manageToken) public::bookings::cancel
+    }
+    "/public/appointments/{manageToken}/reschedule" {
+        post secret(manageToken) public::bookings::reschedule
+    }
+    "/public/{subdomain}" { get public public::practice }
+    "/public/{subdomain}/availability" { get public public::availability }
+    "/public/{subdomain}/holds" { post public public::holds::create }
+    // Without the hold's token these are 404.
+    "/public/{subdomain}/holds/{id}" { delete public public::holds::release }
+    "/public/{subdomain}/holds/{id}/renew" { post public public::holds::renew }
+    "/public/{subdomain}/holds/{id}/confirm" { post public public::holds::confirm }
 
     // Its first frame says who speaks; `ws/kinds.rs` has the frames' own rules.
     "/ws" { get public ws::open }

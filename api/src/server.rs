@@ -11,6 +11,7 @@ use actix_web::{App as WebApp, HttpServer, rt, web};
 use engine::Engine;
 use engine::clock::Clock;
 use engine::settings::Settings;
+use engine::tokens::HolderTokens;
 use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
@@ -43,14 +44,25 @@ pub struct RunningServer {
 /// # Errors
 /// When a setting is missing or the address is taken.
 pub async fn start(config: Config) -> Result<RunningServer, StartError> {
+    start_at(config, Clock::system()).await
+}
+
+/// As [`start`], with a clock that tells another time.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, StartError> {
     // The likeliest mistake of a deployment: say it before anything is started.
     config.jwt_secret()?;
     metrics::start();
     let settings = Settings {
         readers: config.engine_pool_size,
+        keep: config.keep(),
+        housekeeping_every: Duration::from_mins(config.housekeeping_minutes.max(1).into()),
+        tokens: HolderTokens::from_secret(config.jwt_secret()?),
         ..Settings::default()
     };
-    let engine = Engine::start(config.database_url()?, settings, Clock::system()).await?;
+    let engine = Engine::start(config.database_url()?, settings, clock).await?;
     let app = web::Data::new(App::new(config, engine)?);
     // Before the first session looks at its rights, so that no change falls in between.
     let rights_from = rights::now(&app)

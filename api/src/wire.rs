@@ -3,5 +3,6 @@
 pub mod appointment;
 pub mod delta;
 pub mod entry;
+pub mod hold;
 pub mod refusal;
 pub mod time;

@@ -4,19 +4,23 @@
 pub mod allowance;
 pub mod close;
 pub mod frames;
+mod hold_frames;
 pub mod hub;
 pub mod kinds;
 pub mod outbox;
+pub mod presence;
 mod replies;
 pub mod rights;
 pub mod session;
 pub mod sessions;
+pub mod slots;
 pub mod speaker;
 mod subscribe;
 pub mod subscription;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::address;
 use crate::app::App;
 
 /// The subprotocol's name.
@@ -37,7 +41,7 @@ pub async fn open(
         .max_frame_size(FRAME_BYTES_MAX)
         .aggregate_continuations()
         .max_continuation_size(FRAME_BYTES_MAX);
-    let address = request.peer_addr().map(|peer| peer.ip());
+    let address = address::of(&request);
     session::start(app, session, stream, address);
     Ok(response)
 }

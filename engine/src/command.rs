@@ -2,6 +2,7 @@
 //! build these.
 
 pub mod block;
+pub mod hold;
 pub mod replan;
 pub mod series;
 
@@ -9,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schema::audit_log::Origin;
 use schema::ids::{
-    AppointmentId, CalendarId, ClaimId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId,
-    UserId,
+    AppointmentId, CalendarId, ClaimId, HoldId, OperatoryId, PatientId, ProviderId, TenantId,
+    TreatmentId, UserId,
 };
 use schema::models::appointment::{Appointment, CancelCode, Status};
 use schema::span::{Minute, Span};
@@ -63,6 +64,19 @@ pub enum Command {
         appointment: Target,
     },
     Import(Import),
+    Hold(hold::Hold),
+    Renew {
+        hold: HoldId,
+    },
+    Release {
+        hold: HoldId,
+    },
+    Confirm(hold::Confirm),
+    /// Removes a hold whose time is over.
+    Expire {
+        hold: HoldId,
+    },
+    Abandon(hold::Abandon),
 }
 
 impl Command {
@@ -86,6 +100,12 @@ impl Command {
             Self::Unblock(_) => "unblock",
             Self::Extend { .. } => "extend",
             Self::Import(_) => "import",
+            Self::Hold(_) => "hold",
+            Self::Renew { .. } => "renew",
+            Self::Release { .. } => "release",
+            Self::Confirm(_) => "confirm",
+            Self::Expire { .. } => "expire",
+            Self::Abandon(_) => "abandon",
         }
     }
 }
@@ -230,6 +250,7 @@ pub struct BusyTime {
 #[serde(tag = "done", rename_all = "snake_case")]
 pub enum Done {
     Appointment(Box<Appointment>),
+    Hold(Box<hold::HoldState>),
     Appointments {
         appointments: Vec<Appointment>,
     },

@@ -24,6 +24,10 @@ pub(crate) enum Outcome {
     Stale {
         calendars: Vec<CalendarId>,
     },
+    /// A hold that was to make room has time left by the database's clock.
+    NotExpired,
+    /// The asker has as many holds as they may have.
+    OverLimit,
     /// Not committed, and not for anything that deciding again would mend.
     Failed,
 }
@@ -169,8 +173,7 @@ mod tests {
                 claims_del: Vec::new(),
                 labels: Default::default(),
                 appointments: Vec::new(),
-                holds_put: Vec::new(),
-                holds_del: Vec::new(),
+                holds: Default::default(),
                 series: Vec::new(),
                 blocks_put: Vec::new(),
                 blocks_del: Vec::new(),

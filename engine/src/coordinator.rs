@@ -58,9 +58,10 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
 async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<Reply, Refusal> {
     let deadline = Instant::now() + parts.settings.reserve_deadline;
     let mut avoid = BTreeSet::new();
+    let mut may_expire = true;
     let mut tries = 0;
     while tries < TRIES {
-        let plan = plan(parts, request, key, &avoid).await?;
+        let plan = plan(parts, request, key, &avoid, may_expire).await?;
         if plan.is_empty() {
             return Ok(nothing_to_do(&plan));
         }
@@ -121,6 +122,11 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                     parts.directory.catch_up(id).await?;
                 }
             }
+            Outcome::NotExpired => {
+                tries += 1;
+                may_expire = false;
+            }
+            Outcome::OverLimit => return Err(Rejection::HoldLimit.into()),
             Outcome::Failed => return Err(Failure::Unavailable.into()),
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use actix::Arbiter;
 use diesel_async::AsyncPgConnection;
 use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
-use schema::ids::{CalendarId, ClinicId, TenantId};
+use schema::holds;
+use schema::ids::{CalendarId, ClinicId, HoldId, TenantId};
+use schema::models::hold::Hold;
 use schema::tenancy::unavailable;
 use schema::{appointments, calendars};
 use schema::{epoch, log};
@@ -22,8 +24,10 @@ use crate::directory::published::Shelves;
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
+use crate::housekeeper::Housekeeper;
 use crate::plan;
 use crate::poller::Poller;
+use crate::reaper;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
 use crate::scheduling::availability::{self, Search, Slot};
@@ -32,6 +36,8 @@ use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 use crate::settings::Settings;
+use crate::tokens::{self, HolderTokens};
+use crate::waitlist;
 use crate::writer::Writer;
 
 /// What a running engine is made of; shared by its tasks.
@@ -152,6 +158,13 @@ impl Engine {
             stopping: stopped,
         };
         arbiters[0].spawn(poller.run(horizon));
+        let housekeeper = Housekeeper {
+            url: url.to_owned(),
+            keep: settings.keep,
+            every: settings.housekeeping_every,
+            stopping: stopping.subscribe(),
+        };
+        arbiters[0].spawn(housekeeper.run());
         let (unused, mut ending) = (Arc::clone(&directory), stopping.subscribe());
         let idle_after = settings.idle_after;
         arbiters[0].spawn(async move {
@@ -183,6 +196,11 @@ impl Engine {
             stopping,
             writers: std::sync::Mutex::new(writers),
         }));
+        let settings = &engine.0.parts.settings;
+        let (reap_every, waitlist_every) = (settings.reap_every, settings.waitlist_every);
+        let stopping = || engine.0.stopping.subscribe();
+        engine.0.arbiters[0].spawn(reaper::run(engine.clone(), reap_every, stopping()));
+        engine.0.arbiters[0].spawn(waitlist::run(engine.clone(), waitlist_every, stopping()));
         let warming = engine.clone();
         engine.0.arbiters[0].spawn(async move { warming.warm_up().await });
         let (extending, ending) = (engine.clone(), engine.0.stopping.subscribe());
@@ -238,6 +256,38 @@ impl Engine {
     #[must_use]
     pub fn is_warm(&self) -> bool {
         self.0.warm.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    /// What makes the tokens of holds, offers and bookings.
+    #[must_use]
+    pub fn tokens(&self) -> &HolderTokens {
+        &self.0.parts.settings.tokens
+    }
+
+    /// A practice's hold, also for a day after it has ended.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn find_hold(
+        &self,
+        tenant: TenantId,
+        id: HoldId,
+    ) -> Result<Option<holds::Stored>, Failure> {
+        let mut connection = self.0.parts.connection().await?;
+        Ok(holds::find(&mut connection, tenant, id).await?)
+    }
+
+    /// The live hold of a practice that `token` belongs to.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn hold_of(&self, tenant: TenantId, token: &str) -> Result<Option<Hold>, Failure> {
+        let mut connection = self.0.parts.connection().await?;
+        Ok(holds::with_token(&mut connection, tenant, &tokens::hash(token)).await?)
     }
 
     /// The database's epoch: positions of another one mean nothing here.
@@ -401,6 +451,13 @@ impl Engine {
     /// As [`Self::rules_changed`], of a clinic: for every tenant that works there.
     pub fn clinic_rules_changed(&self, clinic: ClinicId) {
         self.0.parts.rules.forget_clinic(clinic);
+    }
+
+    /// Wakes whenever rules may have changed: ask [`Self::rules`] then. A book that is the same
+    /// one has not.
+    #[must_use]
+    pub fn rules_changes(&self) -> watch::Receiver<()> {
+        self.0.parts.rules.changes()
     }
 
     /// Free starts by the rules of `book`.

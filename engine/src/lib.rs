@@ -10,13 +10,17 @@ pub mod directory;
 mod engine;
 pub mod failure;
 pub mod feed;
+mod housekeeper;
 pub mod ics;
 mod plan;
 mod poller;
+mod reaper;
 mod registry;
 mod rules_cache;
 pub mod scheduling;
 pub mod settings;
+pub mod tokens;
+pub mod waitlist;
 mod writer;
 
 pub use engine::{Engine, StartError};

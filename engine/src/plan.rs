@@ -3,6 +3,7 @@
 
 mod appointment;
 mod block;
+mod hold;
 mod import;
 mod overrun;
 mod replan;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use schema::appointments;
+use schema::commit::holds::HoldChanges;
 use schema::commit::{Change, Key};
 use schema::ids::{CalendarId, TxId};
 use schema::models::appointment::Appointment;
@@ -84,20 +86,22 @@ impl Plan {
     }
 }
 
-/// Plans a command.
+/// Plans a command. `may_expire`: whether holds whose time looks over may make room.
 pub(crate) async fn plan(
     parts: &Parts,
     request: &Request,
     key: Option<&Key>,
     avoid: &BTreeSet<CalendarId>,
+    may_expire: bool,
 ) -> Result<Plan, Refusal> {
     let planner = Planner {
         parts,
         request,
         key,
         avoid,
+        may_expire,
     };
-    match &request.command {
+    let mut plan = match &request.command {
         Command::Book(book) => planner.book(book).await,
         Command::Reschedule(to) => planner.reschedule(to).await,
         Command::Resize(to) => planner.resize(to).await,
@@ -116,7 +120,15 @@ pub(crate) async fn plan(
         Command::Unblock(wanted) => block::remove(&planner, wanted).await,
         Command::Extend { appointment } => overrun::plan(&planner, *appointment).await,
         Command::Import(wanted) => import::plan(&planner, wanted).await,
-    }
+        Command::Hold(wanted) => planner.hold(wanted).await,
+        Command::Renew { hold } => planner.renew(*hold).await,
+        Command::Release { hold } => planner.release(*hold).await,
+        Command::Confirm(wanted) => planner.confirm(wanted).await,
+        Command::Expire { hold } => planner.expire(*hold).await,
+        Command::Abandon(wanted) => planner.abandon(wanted).await,
+    }?;
+    planner.make_room(&mut plan).await?;
+    Ok(plan)
 }
 
 /// What a command about several visits would answer, with nothing decided by the calendars.
@@ -126,11 +138,14 @@ pub(crate) async fn preview(parts: &Parts, request: &Request) -> Result<Done, Re
         request,
         key: None,
         avoid: &BTreeSet::new(),
+        may_expire: false,
     };
     match &request.command {
         Command::BookSeries(wanted) => series::preview(&planner, wanted).await,
         Command::Replan(wanted) => replan::preview(&planner, wanted).await,
-        _ => Ok(plan(parts, request, None, &BTreeSet::new()).await?.done),
+        _ => Ok(plan(parts, request, None, &BTreeSet::new(), false)
+            .await?
+            .done),
     }
 }
 
@@ -139,6 +154,8 @@ struct Planner<'a> {
     request: &'a Request,
     key: Option<&'a Key>,
     avoid: &'a BTreeSet<CalendarId>,
+    /// Whether holds whose time is over may go: not once the database's clock has said otherwise.
+    may_expire: bool,
 }
 
 impl Planner<'_> {
@@ -349,8 +366,7 @@ impl Planner<'_> {
             claims_del: Vec::new(),
             labels: HashMap::new(),
             appointments: Vec::new(),
-            holds_put: Vec::new(),
-            holds_del: Vec::new(),
+            holds: HoldChanges::default(),
             series: Vec::new(),
             blocks_put: Vec::new(),
             blocks_del: Vec::new(),

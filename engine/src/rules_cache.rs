@@ -8,6 +8,7 @@ use schema::connection::{ConnectionPool, PooledConnection};
 use schema::ids::{ClinicId, TenantId};
 use schema::rules;
 use schema::tenancy::unavailable;
+use tokio::sync::watch;
 
 use crate::failure::Failure;
 use crate::scheduling::rulebook::RuleBook;
@@ -17,6 +18,8 @@ pub(crate) struct RulesCache {
     /// How many changes were heard of, anybody's. A book that was being loaded meanwhile may have
     /// been read before the change, and is not kept.
     changes: AtomicU64,
+    /// Wakes those who watch for changes.
+    told: watch::Sender<()>,
     pool: ConnectionPool,
 }
 
@@ -25,6 +28,7 @@ impl RulesCache {
         Self {
             books: DashMap::new(),
             changes: AtomicU64::new(0),
+            told: watch::Sender::new(()),
             pool,
         }
     }
@@ -94,6 +98,12 @@ impl RulesCache {
     pub(crate) fn forget(&self, tenant: TenantId) {
         self.count_change();
         self.books.remove(&tenant);
+        self.told.send_replace(());
+    }
+
+    /// Wakes whenever books may have been forgotten.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.told.subscribe()
     }
 
     /// Forgets every tenant's that works in a clinic.
@@ -101,6 +111,7 @@ impl RulesCache {
         self.count_change();
         self.books
             .retain(|_, book| !book.seen.clinics.contains_key(&clinic));
+        self.told.send_replace(());
     }
 
     /// A tenant's rules are at `version` now.
@@ -112,6 +123,7 @@ impl RulesCache {
                 .get(&tenant)
                 .is_none_or(|seen| *seen < version)
         });
+        self.told.send_replace(());
     }
 
     /// A clinic's rules are at `version` now: of concern to every tenant that works there.
@@ -123,5 +135,6 @@ impl RulesCache {
                 .get(&clinic)
                 .is_none_or(|seen| *seen >= version)
         });
+        self.told.send_replace(());
     }
 }

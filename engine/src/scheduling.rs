@@ -18,4 +18,5 @@ pub mod reservation;
 pub mod rulebook;
 pub mod status;
 pub mod timeline;
+pub mod waitlist;
 pub mod zone;

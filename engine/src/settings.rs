@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::tokens::HolderTokens;
+use schema::retention::Keep;
+
 /// How the engine runs. Every queue has a bound; over it the answer is `busy`.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -25,10 +28,20 @@ pub struct Settings {
     pub commit_deadline: Duration,
     /// How often other processes' changes are read.
     pub poll_every: Duration,
+    /// How often holds whose time is over are looked for.
+    pub reap_every: Duration,
+    /// How often time that came free is looked for, for the waitlist.
+    pub waitlist_every: Duration,
     /// How often visits in the chair are looked at that should have ended.
     pub overrun_every: Duration,
+    /// How long events, claims and first answers are kept.
+    pub keep: Keep,
+    /// How often what is not kept any longer is put away.
+    pub housekeeping_every: Duration,
     /// A calendar's actor without work sleeps after this long.
     pub idle_after: Duration,
+    /// Makes the tokens of holds and offers; the same on every node.
+    pub tokens: HolderTokens,
 }
 
 impl Default for Settings {
@@ -45,8 +58,13 @@ impl Default for Settings {
             reserve_deadline: Duration::from_secs(2),
             commit_deadline: Duration::from_secs(5),
             poll_every: Duration::from_millis(250),
+            reap_every: Duration::from_millis(500),
+            waitlist_every: Duration::from_secs(1),
             overrun_every: Duration::from_secs(30),
+            keep: Keep::default(),
+            housekeeping_every: Duration::from_secs(3600),
             idle_after: Duration::from_secs(300),
+            tokens: HolderTokens::default(),
         }
     }
 }

@@ -156,6 +156,8 @@ impl Writer {
                     fingerprint,
                 },
                 Verdict::Stale { calendars } => Outcome::Stale { calendars },
+                Verdict::NotExpired => Outcome::NotExpired,
+                Verdict::OverLimit => Outcome::OverLimit,
                 Verdict::StaleRules => Outcome::Stale {
                     calendars: Vec::new(),
                 },

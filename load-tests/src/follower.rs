@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::SecondsFormat;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -33,6 +35,8 @@ pub struct Seen {
     pub repeated: u64,
     /// Broken connections.
     pub breaks: u64,
+    /// Connections that the follower itself has cut.
+    pub cuts: u64,
     /// Subscriptions that continued where they were.
     pub resumed: u64,
     /// Subscriptions that began with a state.
@@ -45,9 +49,21 @@ impl Seen {
         self.missed += other.missed;
         self.repeated += other.repeated;
         self.breaks += other.breaks;
+        self.cuts += other.cuts;
         self.resumed += other.resumed;
         self.snapshots += other.snapshots;
     }
+}
+
+/// How a follower behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Habit {
+    /// Cuts its connection after up to twice this long, again and again.
+    pub cut_every: Option<Duration>,
+    /// Reads a frame only this often.
+    pub pause: Option<Duration>,
+    /// Decides when it cuts.
+    pub seed: u64,
 }
 
 /// A calendar as the follower has it.
@@ -94,8 +110,20 @@ impl Followers {
         site: &Arc<Site>,
         practices: impl IntoIterator<Item = Practice>,
     ) -> Outcome<Self> {
+        let habit = |practice| (practice, Habit::default());
+        Self::with_habits(site, practices.into_iter().map(habit)).await
+    }
+
+    /// As [`Self::start`], each with its habit.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn with_habits(
+        site: &Arc<Site>,
+        practices: impl IntoIterator<Item = (Practice, Habit)>,
+    ) -> Outcome<Self> {
         let mut running = Vec::new();
-        for practice in practices {
+        for (practice, habit) in practices {
             let calendars: Vec<Uuid> = (0..site.size.dentists)
                 .flat_map(|n| [practice.dentist(n).calendar, practice.operatory(n).calendar])
                 .collect();
@@ -106,6 +134,8 @@ impl Followers {
                 states: calendars.iter().map(|id| (*id, State::default())).collect(),
                 seen: Seen::default(),
                 refused: 0,
+                habit,
+                random: StdRng::seed_from_u64(habit.seed),
             };
             let mut socket = follower.connect().await?;
             while follower
@@ -159,6 +189,14 @@ impl Followers {
     }
 }
 
+/// Never, without a moment.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// A calendar's version and entries as the server has them.
 async fn read(site: &Site, reader: &Rest, id: Uuid) -> Outcome<(i64, BTreeMap<String, Value>)> {
     let (from, to) = diary::range(site.today);
@@ -184,6 +222,8 @@ struct Follower {
     states: States,
     seen: Seen,
     refused: u32,
+    habit: Habit,
+    random: StdRng,
 }
 
 impl Follower {
@@ -193,15 +233,28 @@ impl Follower {
         mut end: watch::Receiver<Option<Versions>>,
     ) -> Outcome<(States, Seen)> {
         // While changes are made, until the versions to end at are known.
+        let mut cut = self.next_cut();
         loop {
             let frame = tokio::select! {
-                frame = socket.receive() => frame,
+                frame = socket.receive() => Some(frame),
+                () = sleep_until(cut) => None,
                 told = end.wait_for(Option::is_some) => {
                     told?;
                     break;
                 }
             };
-            self.take(&mut socket, frame).await?;
+            match frame {
+                Some(frame) => self.take(&mut socket, frame).await?,
+                None => {
+                    cut = self.next_cut();
+                    self.seen.cuts += 1;
+                    // Dropped as it is, in the middle of whatever comes.
+                    socket = self.connect().await?;
+                }
+            }
+            if let Some(pause) = self.habit.pause {
+                tokio::time::sleep(pause).await;
+            }
         }
         let wanted = end.borrow().clone().unwrap_or_default();
         let rest = async {
@@ -215,6 +268,11 @@ impl Follower {
         let _ = tokio::time::timeout(PATIENCE, rest).await;
         self.seen.missed += self.behind(&wanted).unsigned_abs();
         Ok((self.states, self.seen))
+    }
+
+    fn next_cut(&mut self) -> Option<Instant> {
+        let every = self.habit.cut_every?;
+        Some(Instant::now() + every.mul_f64(self.random.random_range(0.0..2.0)))
     }
 
     fn behind(&self, wanted: &Versions) -> i64 {

@@ -6,11 +6,13 @@
 //! server), drives it by [`client`]s and [`follower`]s, keeps book of every answer in a [`ledger`],
 //! and ends with a [`report`] whose last line is the [`verdict`].
 
+pub mod bare;
 pub mod client;
 pub mod database;
 pub mod diary;
 pub mod follower;
 pub mod ledger;
+pub mod light;
 pub mod measure;
 pub mod pace;
 pub mod report;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use load_tests::bare;
 use load_tests::report::{Summary, write_json};
-use load_tests::scenario::{self, kill, rush, steady};
+use load_tests::scenario::{self, fanout, faults, kill, rush, steady, widgets};
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
 
@@ -51,10 +52,22 @@ enum Scenario {
     Rush(rush::Options),
     /// kill -9 of the server during bookings, restart, everybody goes on
     Kill(kill::Options),
+    /// Connections cut at random, kills, slow readers: every follower ends with the server's state
+    Faults(faults::Options),
+    /// One calendar, many sockets: from a change to the last of them, beside a bare server
+    Fanout(fanout::Options),
+    /// Booking pages that follow free slots under load
+    Widgets(widgets::Options),
+    /// The bare server of `fanout`, on the port that PORT names
+    #[command(hide = true)]
+    Bare,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Scenario::Bare) = arguments.scenario {
+        return serve_bare();
+    }
     let outcome = tokio::runtime::Runtime::new()
         .map_err(Error::from)
         .and_then(|runtime| {
@@ -69,6 +82,19 @@ fn main() -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("load-tests: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve_bare() -> ExitCode {
+    let port = std::env::var("PORT")
+        .ok()
+        .and_then(|port| port.parse().ok());
+    match bare::serve(port.unwrap_or_default()) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("load-tests: {error}");
             ExitCode::from(2)
@@ -132,6 +158,14 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
         Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
             .await
             .map(|played| tell(played.summary)),
+        Some(Scenario::Faults(options)) => faults::run(&setup, options, seed)
+            .await
+            .map(|played| tell(played.summary)),
+        Some(Scenario::Fanout(options)) => fanout::run(&setup, options).await.map(&mut tell),
+        Some(Scenario::Widgets(options)) => {
+            widgets::run(&setup, options, seed).await.map(&mut tell)
+        }
+        Some(Scenario::Bare) => Ok(()),
     };
     if let Some(path) = &arguments.json {
         write_json(path, &summaries)?;

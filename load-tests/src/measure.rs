@@ -33,6 +33,37 @@ struct State {
     last: Option<Instant>,
 }
 
+/// Microseconds since 1970, by this machine's clock.
+#[must_use]
+pub fn now_us() -> i64 {
+    chrono::Utc::now().timestamp_micros()
+}
+
+/// How times are spread.
+#[derive(Debug)]
+pub struct Spread(Histogram<u64>);
+
+impl Spread {
+    /// Of nothing yet.
+    ///
+    /// # Errors
+    /// None in practice: the histogram's bounds are fixed.
+    pub fn new() -> Outcome<Self> {
+        Ok(Self(Histogram::new_with_max(LONGEST_US, DIGITS)?))
+    }
+
+    /// Takes a time in microseconds; one below 0, by clocks that differ, counts as 0.
+    pub fn record(&mut self, us: i64) {
+        self.0.saturating_record(us.max(0).unsigned_abs());
+    }
+
+    /// In milliseconds; the quantile from 0 to 1.
+    #[must_use]
+    pub fn ms(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1000.0
+    }
+}
+
 /// Times of answers, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Latency {

@@ -1,8 +1,11 @@
 //! What is played. Each scenario raises its own stage and ends with a summary.
 
+pub mod fanout;
+pub mod faults;
 pub mod kill;
 pub mod rush;
 pub mod steady;
+pub mod widgets;
 
 use crate::Outcome;
 use crate::pace::Rate;
@@ -37,5 +40,11 @@ pub async fn all(setup: &Setup, seed: u64, mut tell: impl FnMut(Summary)) -> Out
             .await?
             .summary,
     );
+    let faults = faults::Options {
+        clients: 100,
+        kills: 2,
+        seconds: 15,
+    };
+    tell(faults::run(setup, &faults, seed).await?.summary);
     Ok(())
 }

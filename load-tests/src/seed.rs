@@ -218,14 +218,15 @@ impl Size {
         let part = |role: &str, from: u32, to: u32| json!({ "role": role, "from": from, "to": to });
         let short_pattern = json!([part("operatory", 0, 30), part("dentist", 0, 30)]);
         let long_pattern = json!([part("operatory", 0, 60), part("dentist", 10, 40)]);
-        let columns = "id, tenant_id, code, name_es, name_en, duration_min, pattern";
+        let columns =
+            "id, tenant_id, code, name_es, name_en, duration_min, pattern, online_bookable";
         format!(
             "INSERT INTO treatments ({columns})
                  SELECT pg_temp.seed_id({short}, t), pg_temp.seed_id({tenant}, t), 'D0140',
-                     'Corta', 'Short', 30, '{short_pattern}' FROM generate_series(0, {tenants} - 1) t;
+                     'Corta', 'Short', 30, '{short_pattern}', true FROM generate_series(0, {tenants} - 1) t;
              INSERT INTO treatments ({columns})
                  SELECT pg_temp.seed_id({long}, t), pg_temp.seed_id({tenant}, t), 'D2391',
-                     'Larga', 'Long', 60, '{long_pattern}' FROM generate_series(0, {tenants} - 1) t;"
+                     'Larga', 'Long', 60, '{long_pattern}', true FROM generate_series(0, {tenants} - 1) t;"
         )
     }
 }

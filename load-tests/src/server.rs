@@ -126,6 +126,14 @@ impl Program {
         Ok(())
     }
 
+    /// Starts another program of ours that prints where it listens and answers `/readyz`.
+    ///
+    /// # Errors
+    /// As [`Self::serve`].
+    pub async fn run(&self, argument: &str) -> Outcome<Server> {
+        self.start(argument, free_port()?).await
+    }
+
     /// Starts a server on a free port.
     ///
     /// # Errors
@@ -149,8 +157,12 @@ impl Program {
     /// # Errors
     /// As [`Self::serve`], and when the port is taken.
     pub async fn serve_on(&self, port: u16) -> Outcome<Server> {
+        self.start("serve", port).await
+    }
+
+    async fn start(&self, argument: &str, port: u16) -> Outcome<Server> {
         let began = Instant::now();
-        let mut command = self.command("serve");
+        let mut command = self.command(argument);
         command.env("PORT", port.to_string());
         let mut child = command
             .spawn()
@@ -195,6 +207,18 @@ async fn until_ready(address: SocketAddr, began: Instant) -> Outcome<()> {
 }
 
 impl Server {
+    /// Memory that the process has in use, in KiB (Linux).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn resident_kib(&self) -> Outcome<f64> {
+        let id = self.child.id().ok_or("the server has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|rest| rest.split_whitespace().next());
+        Ok(kib.ok_or("no VmRSS")?.parse()?)
+    }
+
     /// `kill -9`, and waits until the process is gone.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! What a scenario plays on: a database of its own, seeded practices, a running server.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use diesel_async::SimpleAsyncConnection;
+use diesel::QueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::client::{Client, Protocol, Rest, Socket};
 use crate::database::Database;
@@ -102,6 +105,18 @@ impl Site {
     }
 }
 
+/// Limits that a swarm from one machine, of few accounts, would run into.
+fn lenient() -> impl Iterator<Item = (String, String)> {
+    [
+        "DENTICLOUD_WS_SESSIONS",
+        "DENTICLOUD_WS_SESSIONS_PER_USER",
+        "DENTICLOUD_WS_SESSIONS_PER_ADDRESS",
+        "DENTICLOUD_WS_FRAMES_PER_SECOND",
+    ]
+    .into_iter()
+    .map(|name| (name.to_owned(), "1000000".to_owned()))
+}
+
 /// A raised stage. Dropping it kills the server and drops the database.
 #[derive(Debug)]
 pub struct Stage {
@@ -125,7 +140,7 @@ impl Stage {
             binary: setup.server_binary.clone(),
             database_url: database.url.clone(),
             jwt_secret: setup.jwt_secret.clone(),
-            environment: setup.environment.clone(),
+            environment: lenient().chain(setup.environment.iter().cloned()).collect(),
         };
         program.migrate().await?;
         size.write(&mut database.connect().await?).await?;
@@ -160,6 +175,54 @@ impl Stage {
     pub async fn analyse(&self) -> Outcome<()> {
         let mut database = self.database.connect().await?;
         Ok(database.batch_execute("ANALYZE").await?)
+    }
+
+    /// Memory of the server, in KiB.
+    ///
+    /// # Errors
+    /// When there is no server.
+    pub fn resident_kib(&self) -> Outcome<f64> {
+        self.server
+            .as_ref()
+            .ok_or("there is no server")?
+            .resident_kib()
+    }
+
+    /// The server's own counts, those without labels.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn metrics(&self) -> Outcome<BTreeMap<String, f64>> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let url = format!("http://{}/metrics", self.site.address);
+        let text = http.get(url).send().await?.text().await?;
+        let values = text.lines().filter_map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        });
+        Ok(values.collect())
+    }
+
+    /// Each visit: whose, its start, and when it was committed, by the database's clock.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn booked(&self) -> Outcome<Vec<(Uuid, DateTime<Utc>, DateTime<Utc>)>> {
+        use schema::schema::appointments;
+        let mut database = self.database.connect().await?;
+        let rows: Vec<(schema::ids::ProviderId, DateTime<Utc>, DateTime<Utc>)> =
+            appointments::table
+                .select((
+                    appointments::provider_id,
+                    appointments::start_at,
+                    appointments::created_at,
+                ))
+                .load(&mut database)
+                .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, start, at)| (id.0, start, at))
+            .collect())
     }
 
     /// `kill -9`. Clients that lose their connection wait until the server is up again.

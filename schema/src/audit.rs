@@ -143,10 +143,25 @@ const CHECKS: &[Check] = &[
               ON k.block_id = b.id",
     },
     Check {
-        promise: "every hold has claims, and every held claim a hold",
-        sql: "SELECT count(*) AS checked, count(*) FILTER (WHERE h.id IS NULL OR k.hold_id IS NULL) AS breaches \
-              FROM holds h FULL JOIN (SELECT DISTINCT hold_id FROM claims WHERE hold_id IS NOT NULL) k \
-              ON k.hold_id = h.id",
+        promise: "every live hold has exactly the claims of its pattern",
+        sql: "WITH parts AS (SELECT h.id, (p->>'calendarId')::uuid AS calendar_id, tstzrange( \
+                  h.start_at + make_interval(mins => (p->>'from')::int - (p->>'bufferBefore')::int), \
+                  h.start_at + make_interval(mins => (p->>'to')::int + (p->>'bufferAfter')::int)) AS during \
+                  FROM holds h, jsonb_array_elements(h.pattern) p WHERE h.ended IS NULL), \
+              wanted AS (SELECT id, calendar_id, range_agg(during) AS taken FROM parts GROUP BY 1, 2), \
+              found AS (SELECT hold_id AS id, calendar_id, range_agg(during) AS taken \
+                  FROM claims WHERE hold_id IS NOT NULL GROUP BY 1, 2) \
+              SELECT count(*) AS checked, count(*) FILTER (WHERE w.taken IS DISTINCT FROM f.taken) AS breaches \
+              FROM wanted w FULL JOIN found f USING (id, calendar_id)",
+    },
+    Check {
+        promise: "an open offer has a live hold, and nobody has two",
+        sql: "SELECT count(*) AS checked, count(*) FILTER (WHERE o.status = 'open' AND \
+              (h.id IS NULL OR h.ended IS NOT NULL OR e.status <> 'offered')) \
+              + (SELECT count(*) FROM waitlist_entries w WHERE w.status = 'offered' AND 1 <> (SELECT count(*) \
+                  FROM waitlist_offers x WHERE x.entry_id = w.id AND x.status = 'open')) AS breaches \
+              FROM waitlist_offers o JOIN waitlist_entries e ON e.id = o.entry_id \
+              LEFT JOIN holds h ON h.id = o.hold_id",
     },
     Check {
         promise: "the answer kept for a key points at what was committed",

@@ -98,7 +98,7 @@ pub(crate) fn before_and_after(
     put_all(&mut before, "appointment", olds.map(appointment).collect());
     let news = change.appointments.iter().map(appointment);
     put_all(&mut after, "appointment", news.collect());
-    let holds = change.holds_put.iter().map(|hold| {
+    let holds = change.holds.put.iter().map(|hold| {
         json!({
             "id": hold.id,
             "start": hold.span.start().to_utc(),
@@ -111,7 +111,7 @@ pub(crate) fn before_and_after(
         })
     });
     put_all(&mut after, "hold", holds.collect());
-    if change.appointments.is_empty() && change.holds_put.is_empty() {
+    if change.appointments.is_empty() && change.holds.put.is_empty() {
         let mut gone = Vec::new();
         let mut come = Vec::new();
         for (calendar, ops) in &change.ops {

@@ -4,6 +4,8 @@
 //! at a time, the changes of a batch do not overlap each other, and `fence` holds the versions that
 //! their decisions have seen.
 
+pub mod freed;
+pub mod holds;
 mod rows;
 mod statements;
 
@@ -18,12 +20,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audit_log::Origin;
-use crate::ids::{AppointmentId, BlockId, CalendarId, ClinicId, HoldId, TenantId, TxId};
+use crate::ids::{AppointmentId, BlockId, CalendarId, ClinicId, TenantId, TxId};
 use crate::models::appointment::Appointment;
 use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
-use crate::models::hold::Hold;
 use crate::models::series::Series;
+use holds::HoldChanges;
 
 /// One command's effect on everything, or on nothing.
 #[derive(Clone, Debug)]
@@ -49,8 +51,7 @@ pub struct Change {
     pub labels: HashMap<crate::ids::ClaimId, Label>,
     /// States after the change; versions are one more than before (1 for a new one).
     pub appointments: Vec<Appointment>,
-    pub holds_put: Vec<Hold>,
-    pub holds_del: Vec<HoldId>,
+    pub holds: HoldChanges,
     /// As appointments: states after the change, of the version that follows.
     pub series: Vec<Series>,
     pub blocks_put: Vec<Block>,
@@ -122,6 +123,10 @@ pub enum Verdict {
     Stale { calendars: Vec<CalendarId> },
     /// Hours, treatments or policies have changed since the decision.
     StaleRules,
+    /// A hold that was to expire has time left by the database's clock.
+    NotExpired,
+    /// The asker has as many holds as they may have.
+    OverLimit,
 }
 
 /// A batch whose COMMIT was answered.
@@ -191,9 +196,10 @@ async fn write(
 ) -> QueryResult<(i64, Committed)> {
     let found = statements::begin_and_look(connection, changes).await?;
     let mut next = found.versions.clone();
+    let mut counts = found.holds.clone();
     let verdicts: Vec<Verdict> = changes
         .iter()
-        .map(|change| judge(change, fence, &found, &mut next))
+        .map(|change| judge(change, fence, &found, &mut next, &mut counts))
         .collect();
     let accepted: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = changes
         .iter()
@@ -222,6 +228,7 @@ struct Found {
     versions: HashMap<CalendarId, i64>,
     rules: RulesSeen,
     keys: HashMap<(TenantId, String, String), (Vec<u8>, Answer)>,
+    holds: holds::Counts,
     /// The appointments that the changes are about, as they were.
     earlier: BTreeMap<AppointmentId, Appointment>,
 }
@@ -233,6 +240,7 @@ fn judge(
     fence: &HashMap<CalendarId, i64>,
     found: &Found,
     next: &mut HashMap<CalendarId, i64>,
+    counts: &mut holds::Counts,
 ) -> Verdict {
     if let Some(key) = &change.key {
         let name = (key.tenant, key.principal.clone(), key.key.clone());
@@ -265,6 +273,9 @@ fn judge(
             .any(|(id, seen)| moved(found.rules.clinics.get(id), *seen))
     {
         return Verdict::StaleRules;
+    }
+    if let Some(refused) = holds::judge(change, found.at, counts) {
+        return refused;
     }
     let positions = change
         .ops

@@ -100,6 +100,10 @@ typed_ids! {
     AppointmentId,
     /// Time kept for somebody until an expiry.
     HoldId,
+    /// Somebody on the waitlist.
+    EntryId,
+    /// Time offered to somebody on the waitlist.
+    OfferId,
     /// Visits made by one recurrence rule.
     SeriesId,
     /// Time that a practice keeps from being booked, once or again and again.

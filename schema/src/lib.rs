@@ -10,6 +10,8 @@ pub mod calendars;
 pub mod commit;
 pub mod connection;
 pub mod epoch;
+pub mod fold;
+pub mod holds;
 pub mod idempotency;
 pub mod ids;
 pub mod in_doubt;
@@ -17,6 +19,7 @@ pub mod log;
 pub mod migrate;
 pub mod models;
 pub mod patients;
+pub mod retention;
 pub mod rules;
 #[allow(missing_debug_implementations)] // generated
 #[rustfmt::skip]
@@ -26,3 +29,4 @@ pub mod span;
 pub mod tenancy;
 #[cfg(feature = "test-db")]
 pub mod test_db;
+pub mod waitlist;

@@ -7,3 +7,4 @@ pub mod claim;
 pub mod hold;
 pub mod pattern;
 pub mod series;
+pub mod waitlist;

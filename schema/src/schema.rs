@@ -238,6 +238,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    freed_times (id) {
+        id -> Int8,
+        tenant_id -> Uuid,
+        calendar_ids -> Array<Nullable<Uuid>>,
+        start_at -> Timestamptz,
+        end_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     holds (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -254,6 +265,8 @@ diesel::table! {
         expires_at -> Timestamptz,
         renewable_until -> Timestamptz,
         created_at -> Timestamptz,
+        ended -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -392,6 +405,18 @@ diesel::table! {
         color -> Text,
         calendar_id -> Uuid,
         active -> Bool,
+    }
+}
+
+diesel::table! {
+    public_bookings (appointment_id) {
+        appointment_id -> Uuid,
+        tenant_id -> Uuid,
+        manage_token_hash -> Bytea,
+        email -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        verified_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -575,6 +600,11 @@ diesel::table! {
         expires_at -> Timestamptz,
         status -> Text,
         created_at -> Timestamptz,
+        provider_id -> Uuid,
+        operatory_id -> Uuid,
+        start_at -> Timestamptz,
+        end_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -594,6 +624,7 @@ diesel::joinable!(claims -> calendars (calendar_id));
 diesel::joinable!(claims -> tenants (tenant_id));
 diesel::joinable!(equipment -> clinics (clinic_id));
 diesel::joinable!(equipment -> tenants (tenant_id));
+diesel::joinable!(freed_times -> tenants (tenant_id));
 diesel::joinable!(holds -> operatories (operatory_id));
 diesel::joinable!(holds -> tenants (tenant_id));
 diesel::joinable!(idempotency_results -> tenants (tenant_id));
@@ -611,6 +642,7 @@ diesel::joinable!(patients -> calendars (calendar_id));
 diesel::joinable!(patients -> users (user_id));
 diesel::joinable!(providers -> tenants (tenant_id));
 diesel::joinable!(providers -> users (user_id));
+diesel::joinable!(public_bookings -> tenants (tenant_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
 diesel::joinable!(rules_changes -> clinics (clinic_id));
 diesel::joinable!(rules_changes -> tenants (tenant_id));
@@ -623,6 +655,7 @@ diesel::joinable!(treatment_operatories -> operatories (operatory_id));
 diesel::joinable!(treatments -> tenants (tenant_id));
 diesel::joinable!(user_identities -> users (user_id));
 diesel::joinable!(waitlist_entries -> tenants (tenant_id));
+diesel::joinable!(waitlist_offers -> operatories (operatory_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -642,6 +675,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     clinics,
     database_epoch,
     equipment,
+    freed_times,
     holds,
     idempotency_results,
     mail_queue,
@@ -654,6 +688,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_medical,
     patients,
     providers,
+    public_bookings,
     refresh_tokens,
     rules_changes,
     schedule_exceptions,

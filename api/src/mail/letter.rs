@@ -18,6 +18,16 @@ pub enum Letter {
     PasswordChanged { name: String },
     /// Somebody wanted to register with an address that has an account.
     AccountExists { name: String, link: String },
+    /// Somebody has booked on a practice's public page.
+    Booked {
+        name: String,
+        practice: String,
+        treatment: String,
+        dentist: String,
+        /// Local date and time.
+        when: String,
+        link: String,
+    },
     /// A practice offers a patient to see their visits online.
     PatientAccess {
         name: String,
@@ -44,6 +54,7 @@ impl Letter {
             Self::PasswordChanged { .. } => "password_changed",
             Self::AccountExists { .. } => "account_exists",
             Self::PatientAccess { .. } => "patient_access",
+            Self::Booked { .. } => "booked",
         }
     }
 
@@ -121,6 +132,23 @@ impl Letter {
                     "Si usted no es paciente de este consultorio, no haga nada.".to_owned(),
                 ],
             ),
+            Self::Booked {
+                name,
+                practice,
+                treatment,
+                dentist,
+                when,
+                link,
+            } => (
+                format!("Su cita en {practice}"),
+                name,
+                vec![
+                    format!("Reservó {treatment} con {dentist} el {when}."),
+                    "Para ver, cambiar o cancelar su cita, abra este enlace:".to_owned(),
+                    link.clone(),
+                    "Quien tenga este enlace puede cambiar la cita: no lo comparta.".to_owned(),
+                ],
+            ),
         }
     }
 
@@ -178,6 +206,23 @@ impl Letter {
                     "If you are no patient of this practice, there is nothing to do.".to_owned(),
                 ],
             ),
+            Self::Booked {
+                name,
+                practice,
+                treatment,
+                dentist,
+                when,
+                link,
+            } => (
+                format!("Your visit to {practice}"),
+                name,
+                vec![
+                    format!("You have booked {treatment} with {dentist} on {when}."),
+                    "To see, move or cancel your visit, open this link:".to_owned(),
+                    link.clone(),
+                    "Whoever has this link can change the visit: do not share it.".to_owned(),
+                ],
+            ),
         }
     }
 }
@@ -201,6 +246,14 @@ mod tests {
             Letter::PasswordChanged { name: name.clone() },
             Letter::AccountExists {
                 name: name.clone(),
+                link: link.clone(),
+            },
+            Letter::Booked {
+                name: name.clone(),
+                practice: "Sol".to_owned(),
+                treatment: "Limpieza".to_owned(),
+                dentist: "Dra. Paz".to_owned(),
+                when: "2027-03-01 09:00".to_owned(),
                 link: link.clone(),
             },
             Letter::PatientAccess {

@@ -24,7 +24,7 @@ pub use list::{__path_list, list};
 /// The client's name for one command: repeated, it gets the first answer.
 const KEY_HEADER: &str = "Idempotency-Key";
 /// Answers that repeat an earlier one say so.
-const REPLAY_HEADER: &str = "Idempotent-Replay";
+pub(crate) const REPLAY_HEADER: &str = "Idempotent-Replay";
 
 pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     request

@@ -1,6 +1,6 @@
 //! Free starts.
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use chrono::{DateTime, Utc};
 use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Slot};
 use engine::scheduling::diary::Own;
@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::holds;
 use crate::wire::time;
 
 const LIMIT_DEFAULT: usize = 50;
@@ -39,6 +40,10 @@ pub struct AvailabilityQuery {
     pub duration: Option<i64>,
     /// 50 without, at most 200.
     pub limit: Option<usize>,
+    /// Of a hold: its time counts as free for whoever has the token.
+    #[serde(rename = "holdToken")]
+    #[param(rename = "holdToken")]
+    pub hold_token: Option<String>,
 }
 
 /// A start that can be booked.
@@ -54,6 +59,9 @@ pub struct SlotView {
     /// Other operatories that are free then.
     #[schema(value_type = Vec<Uuid>)]
     alternatives: Vec<OperatoryId>,
+    /// The time that the asker holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mine: Option<bool>,
 }
 
 impl From<Slot> for SlotView {
@@ -64,6 +72,7 @@ impl From<Slot> for SlotView {
             dentist_id: slot.provider,
             operatory_id: slot.operatory,
             alternatives: slot.alternatives,
+            mine: None,
         }
     }
 }
@@ -80,8 +89,11 @@ pub struct Slots {
 pub async fn search(
     app: web::Data<App>,
     member: Member,
+    request: HttpRequest,
     query: web::Query<AvailabilityQuery>,
 ) -> Result<web::Json<Slots>, Problem> {
+    let mut query = query.into_inner();
+    query.hold_token = query.hold_token.or_else(|| holds::token(&request));
     find(&app, &member, &query).await.map(web::Json)
 }
 
@@ -140,6 +152,10 @@ async fn search_for(
         }
     };
     let operatories = operatories(&rules, query)?;
+    let own = match &query.hold_token {
+        Some(token) => app.engine.hold_of(tenant, token).await?,
+        None => None,
+    };
     let search = Search {
         treatment,
         providers,
@@ -149,11 +165,20 @@ async fn search_for(
         asker,
         order: Order::Earliest,
         limit,
-        own: Own::default(),
+        own: Own::holds(own.iter().map(|hold| hold.id)),
     };
     let slots = app.engine.availability(&rules, &search).await?;
+    let view = |slot: Slot| {
+        let mine = own
+            .as_ref()
+            .is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
+        SlotView {
+            mine: mine.then_some(true),
+            ..SlotView::from(slot)
+        }
+    };
     Ok(Slots {
-        slots: slots.into_iter().map(SlotView::from).collect(),
+        slots: slots.into_iter().map(view).collect(),
     })
 }
 

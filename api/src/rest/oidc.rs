@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accounts::{self, NewAccount};
+use crate::address;
 use crate::app::App;
 use crate::audit::{self, Who};
 use crate::auth::oidc::{FLOW_SECONDS, Identity};
@@ -20,7 +21,6 @@ use crate::auth::sessions::{self, Client};
 use crate::problem::Problem;
 use crate::rest::language::Language;
 use crate::rest::page::Page;
-use crate::rest::registration::address;
 use crate::rest::sessions::{Session, session};
 
 /// Carries what began a sign-in.
@@ -82,7 +82,7 @@ pub async fn start(
     provider: web::Path<String>,
     query: web::Query<Start>,
 ) -> Result<HttpResponse, Problem> {
-    app.throttle.sign_in_elsewhere(address(&request))?;
+    app.throttle.sign_in_elsewhere(address::of(&request))?;
     let back = query.into_inner().back;
     if back.as_deref().is_some_and(|back| !is_own_path(back)) {
         return Err(Problem::invalid("return", "a path of this server"));
@@ -134,7 +134,7 @@ async fn finish(
     provider: &str,
     given: Callback,
 ) -> Result<HttpResponse, Problem> {
-    app.throttle.sign_in_elsewhere(address(request))?;
+    app.throttle.sign_in_elsewhere(address::of(request))?;
     let carried = request.cookie(COOKIE);
     let flow = app.oidc.flow(
         carried.as_ref().map(Cookie::value),

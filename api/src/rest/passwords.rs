@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::accounts::mailed::{self, Purpose};
 use crate::accounts::{self, password_rules};
+use crate::address;
 use crate::app::App;
 use crate::audit::{self, Who};
 use crate::auth::principal::{Caller, Principal};
@@ -21,7 +22,6 @@ use crate::auth::sessions;
 use crate::mail::{self, Letter};
 use crate::problem::Problem;
 use crate::rest::input::Input;
-use crate::rest::registration::address;
 
 /// A new password with the secret that was mailed.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -99,7 +99,7 @@ pub async fn change(
     let user = account.user;
     password_rules::check("newPassword", &given.new_password, &account.email)?;
     // Somebody who has found an open session guesses no faster than at the door.
-    app.throttle.login(&account.email, address(&request))?;
+    app.throttle.login(&account.email, address::of(&request))?;
     let known = tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {
         accounts::by_email(connection, &account.email).await
     })
@@ -108,7 +108,8 @@ pub async fn change(
     if !app.passwords.verify(given.current_password, stored).await? {
         return Err(Problem::invalid("currentPassword", "is not right"));
     }
-    app.throttle.succeeded(&account.email, address(&request));
+    app.throttle
+        .succeeded(&account.email, address::of(&request));
     let hash = app.passwords.hash(given.new_password).await?;
     let session = match &principal.caller {
         Caller::User { session, .. } => *session,

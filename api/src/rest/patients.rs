@@ -24,8 +24,12 @@ use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::input::Input;
 
+pub(crate) use phone::country;
 use record::NewRow;
 pub use record::{NewPatient, Patient, PatientChange};
+pub(crate) use record::{
+    check_date_of_birth, check_email, check_name, check_phone, e164, lower_email, tidy,
+};
 
 /// A practice's records, for queries by id: only with an active relation.
 #[diesel::dsl::auto_type]

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use crate::accounts::mailed::{self, Purpose};
 use crate::accounts::practice::{self, NewPractice};
 use crate::accounts::{self, NewAccount, OwnRecord, password_rules};
+use crate::address;
 use crate::app::App;
 use crate::audit::{self, Entry, Who};
 use crate::auth::sessions::{self, Client};
@@ -155,7 +156,7 @@ async fn register_dentist(
     if let Some(subdomain) = &given.subdomain {
         practice::check_subdomain(subdomain)?;
     }
-    app.throttle.register(address(request))?;
+    app.throttle.register(address::of(request))?;
     let hash = app.passwords.hash(given.password).await?;
     let (user, tenant) = (UserId::new(), TenantId::new());
     let (name, practice_name) = (tidy(&dentist.name), tidy(&dentist.practice_name));
@@ -234,7 +235,7 @@ async fn register_patient(
     };
     patient.validate().map_err(|report| invalid(&report))?;
     let phone = patient.phone.as_deref().map(international).transpose()?;
-    app.throttle.register(address(request))?;
+    app.throttle.register(address::of(request))?;
     // Before it is known whether there is an account: both ways cost the same.
     let hash = app.passwords.hash(given.password).await?;
     let (first, last) = (tidy(&patient.first_name), tidy(&patient.last_name));
@@ -254,7 +255,7 @@ async fn register_patient(
             let owner = accounts::owner(connection, user).await?;
             if app
                 .throttle
-                .letter(&patient.email, address(request))
+                .letter(&patient.email, address::of(request))
                 .is_err()
             {
                 // Told to nobody: only this address's owner could know.
@@ -333,11 +334,6 @@ fn taken(code: &str, detail: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, code, detail)
 }
 
-/// Where a request comes from, for limits.
-pub(crate) fn address(request: &HttpRequest) -> Option<std::net::IpAddr> {
-    request.peer_addr().map(|peer| peer.ip())
-}
-
 /// A secret out of a mail.
 #[derive(Deserialize, Validate, ToSchema)]
 #[allow(missing_debug_implementations)] // a secret: nothing shall print it
@@ -396,7 +392,7 @@ pub async fn resend_verification(
     request: HttpRequest,
     Input(given): Input<Address>,
 ) -> Result<HttpResponse, Problem> {
-    app.throttle.letter(&given.email, address(&request))?;
+    app.throttle.letter(&given.email, address::of(&request))?;
     letter(&app, &given.email, Purpose::VerifyEmail).await
 }
 
@@ -410,7 +406,7 @@ pub async fn forgot_password(
     request: HttpRequest,
     Input(given): Input<Address>,
 ) -> Result<HttpResponse, Problem> {
-    app.throttle.letter(&given.email, address(&request))?;
+    app.throttle.letter(&given.email, address::of(&request))?;
     letter(&app, &given.email, Purpose::ResetPassword).await
 }
 

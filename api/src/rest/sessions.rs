@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::accounts;
+use crate::address;
 use crate::app::App;
 use crate::audit::{self, Who};
 use crate::auth::principal::{self, Account, Principal, Workspace};
 use crate::auth::sessions::{self, Client, Started};
 use crate::problem::Problem;
 use crate::rest::input::Input;
-use crate::rest::registration::address;
 
 /// An account's name and secret.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -104,7 +104,7 @@ pub async fn login(
     request: HttpRequest,
     Input(given): Input<Credentials>,
 ) -> Result<web::Json<Session>, Problem> {
-    let address = address(&request);
+    let address = address::of(&request);
     app.throttle.login(&given.email, address)?;
     let email = given.email.trim().to_owned();
     let found = tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::problem::Problem;
 
 /// Longer notes belong into the record.
-pub(super) const NOTES_CHARS_MAX: usize = 4000;
+pub const NOTES_CHARS_MAX: usize = 4000;
 /// A reason is a sentence or two.
 pub(super) const REASON_CHARS_MAX: usize = 500;
 

@@ -49,6 +49,8 @@ impl From<Rejection> for Problem {
             | Rejection::NoAssignment
             | Rejection::NotOffered
             | Rejection::NotYourPatient
+            | Rejection::HoldExpired
+            | Rejection::HoldLimit
             | Rejection::IdempotencyMismatch
             | Rejection::BadDuration
             | Rejection::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,

@@ -2,11 +2,14 @@
 
 mod body;
 
-use schema::ids::{AppointmentId, CalendarId, TenantId};
+use schema::ids::{AppointmentId, CalendarId, ProviderId, TenantId, TreatmentId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
+use super::hold_frames::HoldAction;
 use super::kinds::Kind;
+use super::presence::{Doing, Place};
 use crate::actions::{Action, target};
 use crate::auth::access::AccessRule;
 use crate::problem::Problem;
@@ -36,9 +39,19 @@ pub enum Frame {
     Unsubscribe {
         calendar: CalendarId,
     },
+    SubscribeSlots(SubscribeSlots),
+    UnsubscribeSlots {
+        feed: Uuid,
+    },
+    Presence(Present),
     Availability {
         tenant: Option<TenantId>,
         query: AvailabilityQuery,
+    },
+    Hold {
+        tenant: Option<TenantId>,
+        key: Option<String>,
+        action: HoldAction,
     },
     Command {
         tenant: Option<TenantId>,
@@ -61,6 +74,23 @@ pub struct Subscribe {
     pub tenant: Option<TenantId>,
     pub range: Range,
     pub since: Option<Position>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SubscribeSlots {
+    /// The subdomain; a public session is in one already.
+    pub practice: Option<String>,
+    pub treatment: TreatmentId,
+    pub dentist: Option<ProviderId>,
+    /// `2027-03`, in the practice's zone.
+    pub month: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Present {
+    pub calendar: CalendarId,
+    pub state: Doing,
+    pub span: Option<Place>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -86,6 +116,11 @@ struct OnAppointment {
 #[derive(Deserialize)]
 struct Token {
     token: String,
+}
+
+#[derive(Deserialize)]
+struct OneFeed {
+    feed: Uuid,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +181,12 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
             let OneCalendar { calendar } = from(body)?;
             return Ok(Frame::Unsubscribe { calendar });
         }
+        Kind::SubscribeSlots => return Ok(Frame::SubscribeSlots(from(body)?)),
+        Kind::UnsubscribeSlots => {
+            let OneFeed { feed } = from(body)?;
+            return Ok(Frame::UnsubscribeSlots { feed });
+        }
+        Kind::Presence => return Ok(Frame::Presence(from(body)?)),
         Kind::Availability => {
             body.remove("tenant");
             return Ok(Frame::Availability {
@@ -159,8 +200,24 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
         Kind::Cancel => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
         Kind::SetStatus => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
         Kind::EditNotes => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
+        Kind::Hold => return holding(tenant, key, HoldAction::hold(body)?),
+        Kind::Renew => return holding(tenant, key, HoldAction::renew(body)?),
+        Kind::Release => return holding(tenant, key, HoldAction::release(body)?),
+        Kind::Confirm => return holding(tenant, key, HoldAction::confirm(body)?),
     };
     Ok(Frame::Command {
+        tenant,
+        key,
+        action,
+    })
+}
+
+fn holding(
+    tenant: Option<TenantId>,
+    key: Option<String>,
+    action: HoldAction,
+) -> Result<Frame, Problem> {
+    Ok(Frame::Hold {
         tenant,
         key,
         action,
@@ -179,12 +236,12 @@ fn optional<T: serde::de::DeserializeOwned>(
     }
 }
 
-fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
+pub(super) fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
     serde_json::from_value(Value::Object(body))
         .map_err(|error| Problem::bad_request(format!("The frame cannot be read: {error}")))
 }
 
-fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
+pub(super) fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
     body.validate()
         .map_err(|report| crate::rest::input::invalid(&report))?;
     Ok(body)

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use actix_web::{rt, web};
 use bytestring::ByteString;
@@ -14,8 +15,10 @@ use engine::scheduling::timeline::Timeline;
 use schema::ids::CalendarId;
 use serde::Serialize;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::outbox::Outbox;
+use super::presence::{Board, Presence};
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::names;
@@ -37,6 +40,7 @@ pub struct Hubs {
 #[derive(Debug)]
 struct Hub {
     subscribers: Mutex<HashMap<u64, Arc<Subscription>>>,
+    board: Mutex<Board>,
     _following: Following,
 }
 
@@ -59,7 +63,47 @@ impl Drop for Attached {
     }
 }
 
+impl Attached {
+    /// Tells the calendar's other readers of the same practice what a session does.
+    pub fn tell(&self, outbox: &Arc<Outbox>, presence: Presence) {
+        let Some(hub) = self.hub() else { return };
+        let tenant = self.subscription.reader.tenant;
+        let text = presence.text();
+        for other in hub.lock().values() {
+            if other.reader.tenant == tenant && !other.is_of(outbox) {
+                other.passing(text.clone());
+            }
+        }
+        hub.board().note(tenant, Instant::now(), presence);
+    }
+
+    /// Tells this reader who is there.
+    pub fn greet(&self) {
+        let Some(hub) = self.hub() else { return };
+        let board = hub.board();
+        let tenant = self.subscription.reader.tenant;
+        for presence in board.present(tenant, Instant::now()) {
+            self.subscription.passing(presence.text());
+        }
+    }
+
+    /// What a session has said of itself here.
+    #[must_use]
+    pub fn presence_of(&self, session: Uuid) -> Option<Presence> {
+        self.hub()?.board().of(session).cloned()
+    }
+
+    fn hub(&self) -> Option<Arc<Hub>> {
+        let hub = self.app.hubs.hubs.get(&self.subscription.calendar)?;
+        Some(Arc::clone(&hub))
+    }
+}
+
 impl Hub {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Subscription>>> {
         self.subscribers
             .lock()
@@ -127,6 +171,7 @@ fn begin(app: &web::Data<App>, cell: &Arc<Cell>) -> Arc<Hub> {
     let (timeline, following) = cell.follow(Arc::new(intake));
     let hub = Arc::new(Hub {
         subscribers: Mutex::default(),
+        board: Mutex::default(),
         _following: following,
     });
     rt::spawn(run(

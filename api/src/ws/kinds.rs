@@ -46,6 +46,12 @@ kinds! {
     Subscribe "subscribe" member,
     /// Follows it no longer.
     Unsubscribe "unsubscribe" public,
+    /// Follows a practice's free slots.
+    SubscribeSlots "subscribeSlots" public,
+    /// Follows them no longer.
+    UnsubscribeSlots "unsubscribeSlots" public,
+    /// Says what somebody is doing on a calendar.
+    Presence "presence" member,
     /// Asks for free slots.
     Availability "availability" public,
     /// Books a visit.
@@ -60,4 +66,12 @@ kinds! {
     SetStatus "setStatus" changes(CanManageAppointments),
     /// Changes what is noted of one.
     EditNotes "editNotes" changes(CanManageAppointments),
+    /// Keeps time.
+    Hold "hold" visitor(CanManageAppointments),
+    /// Keeps it longer.
+    Renew "renew" visitor(CanManageAppointments),
+    /// Lets go of it.
+    Release "release" visitor(CanManageAppointments),
+    /// Makes it a visit.
+    Confirm "confirm" visitor(CanManageAppointments),
 }

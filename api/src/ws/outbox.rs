@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 use schema::ids::CalendarId;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::close::Close;
 
@@ -19,9 +20,9 @@ const ANSWERS_MAX: usize = 4;
 pub enum Next {
     Text(ByteString),
     Ping,
-    /// Everything is sent; these calendars' deltas had been dropped, and are until they are forgotten.
+    /// Everything is sent; these streams' changes had been dropped, and are until they are forgotten.
     /// With the version that the client has, unless its state cannot be continued.
-    Drained(BTreeMap<CalendarId, Option<i64>>),
+    Drained(BTreeMap<Stream, Option<i64>>),
     Close(Close),
 }
 
@@ -30,10 +31,10 @@ struct State {
     queue: VecDeque<(Source, ByteString)>,
     bytes: usize,
     ping: bool,
-    /// Calendars whose deltas were dropped, see [`Next::Drained`].
-    dirty: BTreeMap<CalendarId, Option<i64>>,
-    /// Calendars that are being made up for.
-    catching_up: BTreeSet<CalendarId>,
+    /// Streams whose changes were dropped, see [`Next::Drained`].
+    dirty: BTreeMap<Stream, Option<i64>>,
+    /// Streams that are being made up for.
+    catching_up: BTreeSet<Stream>,
     over_since: Option<Instant>,
     close: Option<(Close, Instant)>,
 }
@@ -42,8 +43,16 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Answer,
-    /// A delta of a calendar, to be applied to a version.
-    Delta(CalendarId, i64),
+    /// A change of a stream, to be applied to a version.
+    Change(Stream, i64),
+}
+
+/// What a session follows, of which changes are sent one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    Calendar(CalendarId),
+    /// A feed of free slots, by its name.
+    Slots(Uuid),
 }
 
 /// The queue between a session and its socket.
@@ -87,19 +96,19 @@ impl Outbox {
         self.changed.notify_one();
     }
 
-    /// Queues a delta onto version `prev`, or notes that the calendar has to be made up for.
-    pub fn delta(&self, calendar: CalendarId, prev: i64, text: ByteString) {
+    /// Queues a change of version `prev`, or notes that the stream has to be made up for.
+    pub fn change(&self, stream: Stream, prev: i64, text: ByteString) {
         let mut state = self.lock();
-        if state.dirty.contains_key(&calendar) || state.catching_up.contains(&calendar) {
+        if state.dirty.contains_key(&stream) || state.catching_up.contains(&stream) {
             return;
         }
         if state.bytes + text.len() > self.bytes_max {
-            let has = state.drop_deltas(calendar).unwrap_or(prev);
-            state.dirty.insert(calendar, Some(has));
+            let has = state.drop_changes(stream).unwrap_or(prev);
+            state.dirty.insert(stream, Some(has));
             state.over_since.get_or_insert_with(Instant::now);
             metrics::counter!("denticloud_ws_deltas_dropped_total").increment(1);
         } else {
-            state.push(Source::Delta(calendar, prev), text);
+            state.push(Source::Change(stream, prev), text);
         }
         drop(state);
         self.changed.notify_one();
@@ -115,24 +124,24 @@ impl Outbox {
         }
     }
 
-    /// A calendar's deltas cannot be continued: it is made up for once all else is sent.
-    pub fn spoil(&self, calendar: CalendarId) {
+    /// A stream's changes cannot be continued: it is made up for once all else is sent.
+    pub fn spoil(&self, stream: Stream) {
         let mut state = self.lock();
-        state.drop_deltas(calendar);
-        if !state.catching_up.contains(&calendar) {
-            state.dirty.insert(calendar, None);
+        state.drop_changes(stream);
+        if !state.catching_up.contains(&stream) {
+            state.dirty.insert(stream, None);
             state.over_since.get_or_insert_with(Instant::now);
         }
         drop(state);
         self.changed.notify_one();
     }
 
-    /// Forgets what is queued of a calendar that is not followed any more.
-    pub fn forget(&self, calendar: CalendarId) {
+    /// Forgets what is queued of a stream that is not followed any more.
+    pub fn forget(&self, stream: Stream) {
         let mut state = self.lock();
-        state.drop_deltas(calendar);
-        state.dirty.remove(&calendar);
-        state.catching_up.remove(&calendar);
+        state.drop_changes(stream);
+        state.dirty.remove(&stream);
+        state.catching_up.remove(&stream);
     }
 
     pub fn ping(&self) {
@@ -186,11 +195,11 @@ impl State {
     }
 
     /// Answers the version that the first of them would have continued.
-    fn drop_deltas(&mut self, calendar: CalendarId) -> Option<i64> {
+    fn drop_changes(&mut self, stream: Stream) -> Option<i64> {
         let mut first = None;
         let mut freed = 0;
         self.queue.retain(|(source, text)| match source {
-            Source::Delta(of, prev) if *of == calendar => {
+            Source::Change(of, prev) if *of == stream => {
                 first.get_or_insert(*prev);
                 freed += text.len();
                 false
@@ -239,37 +248,38 @@ mod tests {
     #[test]
     fn over_the_bound_one_calendars_deltas_go_and_are_made_up_for() {
         let outbox = Outbox::new(BYTES_MAX);
-        let (slow, other) = (CalendarId::new(), CalendarId::new());
+        let slow = Stream::Calendar(CalendarId::new());
+        let other = Stream::Slots(Uuid::new_v4());
         let next = || outbox.lock().next();
-        outbox.delta(slow, 6, text(1));
+        outbox.change(slow, 6, text(1));
         assert_eq!(
             next(),
             Some(Next::Text(text(1))),
             "version 7 is with the client"
         );
-        outbox.delta(slow, 7, text(BYTES_MAX - 10));
-        outbox.delta(other, 3, text(5));
-        outbox.delta(slow, 8, text(100));
-        outbox.delta(slow, 9, text(1));
+        outbox.change(slow, 7, text(BYTES_MAX - 10));
+        outbox.change(other, 3, text(5));
+        outbox.change(slow, 8, text(100));
+        outbox.change(slow, 9, text(1));
         outbox.answer(text(3));
         assert_eq!(next(), Some(Next::Text(text(5))));
         assert_eq!(next(), Some(Next::Text(text(3))));
         let has = BTreeMap::from([(slow, Some(7))]);
         assert_eq!(next(), Some(Next::Drained(has)));
         assert_eq!(next(), None);
-        outbox.delta(slow, 10, text(9));
+        outbox.change(slow, 10, text(9));
         assert_eq!(next(), None, "what comes until then is made up for, too");
         assert_eq!(outbox.lock().bytes, 0);
         outbox.forget(slow);
-        outbox.delta(slow, 11, text(7));
+        outbox.change(slow, 11, text(7));
         assert_eq!(next(), Some(Next::Text(text(7))));
     }
 
     #[test]
     fn a_broken_stream_cannot_be_continued() {
         let outbox = Outbox::new(BYTES_MAX);
-        let calendar = CalendarId::new();
-        outbox.delta(calendar, 1, text(1));
+        let calendar = Stream::Calendar(CalendarId::new());
+        outbox.change(calendar, 1, text(1));
         outbox.spoil(calendar);
         let has = BTreeMap::from([(calendar, None)]);
         assert_eq!(outbox.lock().next(), Some(Next::Drained(has)));

@@ -3,6 +3,8 @@
 mod connecting;
 mod following;
 mod hearing;
+mod present;
+mod slots;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -19,9 +21,11 @@ use uuid::Uuid;
 
 use super::allowance::Allowance;
 use super::close::Close;
+use super::hold_frames::Held;
 use super::outbox::{Next, Outbox};
 use super::replies::Plain;
 use super::sessions::Group;
+use super::slots::Joined;
 use super::speaker::Speaker;
 use super::subscribe::Followed;
 use crate::app::App;
@@ -62,7 +66,10 @@ pub(super) fn start(
             groups: Vec::new(),
             followed: HashMap::new(),
             asked: HashMap::new(),
+            slots: HashMap::new(),
+            slots_beginning: 0,
             commands: 0,
+            held: Arc::default(),
             allowance: Allowance::new(frames, frames.saturating_mul(FRAMES_BURST), now),
             bad_frames: 0,
             bad_since: now,
@@ -122,7 +129,12 @@ pub(super) struct Session {
     followed: HashMap<CalendarId, Followed>,
     /// The newest subscribe of each calendar: an older one that is still under way is dropped.
     asked: HashMap<CalendarId, u64>,
+    /// Feeds of free slots, by name, and how many are about to begin.
+    slots: HashMap<Uuid, Joined>,
+    slots_beginning: usize,
     commands: usize,
+    /// What it holds: it ends soon after the session, unless it is used elsewhere.
+    held: Arc<Held>,
     allowance: Allowance,
     bad_frames: u32,
     bad_since: Instant,
@@ -154,7 +166,14 @@ impl Actor for Session {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
+        self.leave_all();
         self.app.sessions.remove(self.number, &self.groups);
+        // A server that stops sends its clients elsewhere, with their holds.
+        if self.outbox.closing() != Some(Close::Draining) {
+            let (app, held) = (self.app.clone(), Arc::clone(&self.held));
+            rt::spawn(async move { held.abandon(&app).await });
+        }
+        self.outbox.close(Close::Gone);
         self.writer.abort();
     }
 }

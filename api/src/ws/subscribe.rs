@@ -91,6 +91,9 @@ pub(super) async fn follow(
         None => vec![state.snapshot(range, from.id()).await?],
     };
     attached.subscription.open(first);
+    if from.id().is_some() {
+        attached.greet();
+    }
     Ok(Followed {
         tenant,
         reader,

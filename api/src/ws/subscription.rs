@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytestring::ByteString;
 use schema::ids::CalendarId;
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Stream};
 use crate::wire::entry::Reader;
 
 /// Deltas wait at the gate until the state that they continue has been queued.
@@ -40,6 +40,21 @@ impl Subscription {
         }
     }
 
+    fn stream(&self) -> Stream {
+        Stream::Calendar(self.calendar)
+    }
+
+    /// Whether it is one of that session's.
+    #[must_use]
+    pub fn is_of(&self, outbox: &Arc<Outbox>) -> bool {
+        Arc::ptr_eq(&self.outbox, outbox)
+    }
+
+    /// What is worth nothing later.
+    pub fn passing(&self, frame: ByteString) {
+        self.outbox.passing(frame);
+    }
+
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,7 +68,7 @@ impl Subscription {
         self.sent.store(version, Ordering::Release);
         match &mut *gate {
             Gate::Waiting(frames) => frames.push((prev, frame.clone())),
-            Gate::Open => self.outbox.delta(self.calendar, prev, frame.clone()),
+            Gate::Open => self.outbox.change(self.stream(), prev, frame.clone()),
         }
     }
 
@@ -65,14 +80,14 @@ impl Subscription {
         }
         if let Gate::Waiting(frames) = std::mem::replace(&mut *gate, Gate::Open) {
             for (prev, frame) in frames {
-                self.outbox.delta(self.calendar, prev, frame);
+                self.outbox.change(self.stream(), prev, frame);
             }
         }
     }
 
     /// The stream of deltas has broken: the session has to start from a state again.
     pub fn spoil(&self) {
-        self.outbox.spoil(self.calendar);
+        self.outbox.spoil(self.stream());
     }
 
     /// The last version that was queued. Waits for a delta that is being queued: a mark must not

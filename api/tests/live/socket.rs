@@ -99,6 +99,11 @@ impl Socket {
         }
     }
 
+    /// How many frames have come that nobody has waited for.
+    pub fn kept(&self) -> usize {
+        self.unasked.len()
+    }
+
     /// The next frame of that type.
     pub async fn next_of(&mut self, kind: &str) -> Value {
         self.wait_for(|frame| frame["type"] == kind).await

@@ -4,6 +4,7 @@ use api::config::Config;
 use api::server::{self, RunningServer};
 use chrono::{DateTime, Days, NaiveTime, TimeZone, Utc};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use engine::clock::Clock;
 use reqwest::Method;
 use schema::ids::{PatientId, ProviderId, UserId};
 use schema::test_db::TestDb;
@@ -52,6 +53,15 @@ impl World {
 
     /// With a server that is set otherwise.
     pub async fn with(settings: impl FnOnce(Config) -> Config) -> Self {
+        Self::start(settings, Clock::system()).await
+    }
+
+    /// With a server that has another time.
+    pub async fn at_time(clock: Clock) -> Self {
+        Self::start(|config| config, clock).await
+    }
+
+    async fn start(settings: impl FnOnce(Config) -> Config, clock: Clock) -> Self {
         let db = TestDb::new().await;
         let practice = Practice::seed(&db, SIZE).await;
         let config = Config {
@@ -68,13 +78,17 @@ impl World {
             membership_cache_ms: 0,
             ..Config::default()
         };
-        let running = server::start(settings(config)).await.unwrap();
+        let running = server::start_at(settings(config), clock).await.unwrap();
         Self {
             db,
             practice,
             running,
             http: reqwest::Client::new(),
         }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.running.address)
     }
 
     /// The server's own state: for what no request can do.
@@ -142,6 +156,31 @@ impl World {
     pub async fn sql(&self, statements: &str) {
         let mut owner = AsyncPgConnection::establish(&self.db.url).await.unwrap();
         owner.batch_execute(statements).await.unwrap();
+    }
+
+    /// Ends once `SELECT count(*) FROM <what>` is at least `rows`.
+    pub async fn until_rows(&self, what: &str, rows: i64) {
+        #[derive(diesel::QueryableByName)]
+        struct Number {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            number: i64,
+        }
+        let sql = format!("SELECT count(*) AS number FROM {what}");
+        let mut owner = AsyncPgConnection::establish(&self.db.url).await.unwrap();
+        let waiting = async {
+            loop {
+                let query = diesel::sql_query(&sql);
+                let found: Number = diesel_async::RunQueryDsl::get_result(query, &mut owner)
+                    .await
+                    .unwrap();
+                if found.number >= rows {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, waiting).await.expect(what);
     }
 
     pub async fn narrow_socket(&self) -> Socket {

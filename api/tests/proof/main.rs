@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use load_tests::scenario::{kill, rush};
+use load_tests::scenario::{faults, kill, rush};
 use load_tests::stage::Setup;
 
 fn setup() -> Setup {
@@ -43,6 +43,22 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let calendars = options.followers * 4;
     assert_eq!(played.seen.snapshots, calendars, "{summary}");
     assert!(played.seen.resumed >= calendars, "{summary}");
+}
+
+#[tokio::test]
+async fn cut_connections_kills_and_slow_readers_cost_no_version() {
+    let options = faults::Options {
+        clients: 30,
+        kills: 1,
+        seconds: 4,
+    };
+    let played = faults::run(&setup(), &options, rand::random())
+        .await
+        .unwrap();
+    let (summary, seen) = (&played.summary, &played.seen);
+    assert!(summary.verdict.is_clean(), "{summary}");
+    assert!(seen.cuts > 0 && seen.resumed > 0, "{summary}");
+    assert!(seen.deltas > 0, "{summary}");
 }
 
 #[tokio::test]

@@ -14,6 +14,10 @@ pub struct Policy {
     pub horizon_days: i64,
     /// How long a hold lasts, in minutes.
     pub hold_min: i64,
+    /// How long somebody on the waitlist has to answer an offer, in minutes.
+    pub offer_min: i64,
+    /// Whether time that comes free is offered to the waitlist without being asked.
+    pub offers_freed_time: bool,
     /// The public cancels and moves a booking at least this many minutes before it.
     pub cancellation_min: i64,
     /// What makes one slot better than another.
@@ -49,6 +53,8 @@ impl Default for Policy {
             min_notice_min: 60,
             horizon_days: 365,
             hold_min: 5,
+            offer_min: 60,
+            offers_freed_time: true,
             cancellation_min: 24 * 60,
             scoring: Scoring::default(),
         }

@@ -33,6 +33,10 @@ pub enum Rejection {
     NotOffered,
     #[error("not a patient of this practice")]
     NotYourPatient,
+    #[error("the hold is no more: choose a time again")]
+    HoldExpired,
+    #[error("there are as many holds as there may be, or this one has been kept as long as it may")]
+    HoldLimit,
     #[error("the idempotency key was used for another command")]
     IdempotencyMismatch,
     #[error("no such {0}")]
@@ -69,6 +73,7 @@ pub enum Missing {
     Appointment,
     Block,
     Calendar,
+    Hold,
     Occurrence,
     Operatory,
     Patient,
@@ -76,6 +81,9 @@ pub enum Missing {
     Series,
     Tenant,
     Treatment,
+    /// On the waitlist.
+    Entry,
+    Offer,
 }
 
 impl std::fmt::Display for Missing {
@@ -84,6 +92,7 @@ impl std::fmt::Display for Missing {
             Self::Appointment => "appointment",
             Self::Block => "block",
             Self::Calendar => "calendar",
+            Self::Hold => "hold",
             Self::Occurrence => "occurrence",
             Self::Operatory => "operatory",
             Self::Patient => "patient",
@@ -91,6 +100,8 @@ impl std::fmt::Display for Missing {
             Self::Series => "series",
             Self::Tenant => "practice",
             Self::Treatment => "treatment",
+            Self::Entry => "entry of the waitlist",
+            Self::Offer => "offer",
         })
     }
 }
@@ -113,6 +124,8 @@ impl Rejection {
             Self::NoAssignment => "no_assignment",
             Self::NotOffered => "not_offered",
             Self::NotYourPatient => "not_your_patient",
+            Self::HoldExpired => "hold_expired",
+            Self::HoldLimit => "hold_limit",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::NotFound(_) => "not_found",
             Self::BadDuration => "bad_duration",

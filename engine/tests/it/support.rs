@@ -122,6 +122,8 @@ pub fn settings() -> Settings {
         arbiters: 2,
         readers: 4,
         poll_every: Duration::from_millis(20),
+        reap_every: Duration::from_millis(20),
+        waitlist_every: Duration::from_millis(20),
         // What a test holds up, it holds up for as long as it likes.
         reserve_deadline: Duration::from_secs(120),
         commit_deadline: Duration::from_secs(120),

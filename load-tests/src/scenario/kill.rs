@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::Outcome;
 use crate::client::{Answer, Client, Command, Protocol};
 use crate::diary::Diary;
-use crate::follower::{Followers, Seen};
+use crate::follower::{Followers, Habit, Seen};
 use crate::ledger::Ledger;
 use crate::measure::Meter;
 use crate::report::Summary;
@@ -91,6 +91,19 @@ struct Play {
     replayed: AtomicU64,
 }
 
+/// What is played, by this scenario and by `faults`.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub name: &'static str,
+    pub size: Size,
+    pub bookings: u64,
+    pub clients: u64,
+    pub kills: u64,
+    pub followers: Vec<(Practice, Habit)>,
+    /// Between two bookings of a client.
+    pub pause: Option<Duration>,
+}
+
 /// Plays it.
 ///
 /// # Errors
@@ -101,36 +114,57 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Played>
         dentists: DENTISTS,
         patients: PATIENTS,
     };
-    let clients = options.clients.max(1);
-    let bookings = options.bookings.clamp(8, Diary::capacity(DENTISTS));
+    let followed =
+        (0..options.followers.min(TENANTS)).map(|n| (size.practice(n), Habit::default()));
+    let plan = Plan {
+        name: "kill",
+        size,
+        bookings: options.bookings,
+        clients: options.clients,
+        kills: options.kills,
+        followers: followed.collect(),
+        pause: None,
+    };
+    play(setup, plan, seed).await
+}
+
+/// Plays a plan.
+///
+/// # Errors
+/// When it cannot be played to its end.
+pub async fn play(setup: &Setup, plan: Plan, seed: u64) -> Outcome<Played> {
+    let size = plan.size;
+    let clients = plan.clients.max(1);
+    let bookings = plan.bookings.clamp(8, Diary::capacity(size.dentists));
     let mut stage = Stage::raise(setup, size).await?;
     let site = Arc::clone(&stage.site);
-    let followed = (0..options.followers.min(TENANTS)).map(|n| size.practice(n));
-    let followers = Followers::start(&site, followed).await?;
+    let watching = plan.followers.len();
+    let followers = Followers::with_habits(&site, plan.followers).await?;
     let play = Arc::new(Play {
         site: Arc::clone(&site),
         meter: Meter::new(Instant::now())?,
         ledger: Ledger::default(),
         acknowledged: AtomicU64::new(0),
-        kill_at: moments(options.kills.clamp(1, bookings / 4), bookings, seed),
+        kill_at: moments(plan.kills.clamp(1, bookings / 4), bookings, seed),
         due: Semaphore::new(0),
         unanswered: AtomicU64::new(0),
         replayed: AtomicU64::new(0),
     });
-    let diaries: Vec<Arc<Diary>> = (0..TENANTS)
+    let diaries: Vec<Arc<Diary>> = (0..size.tenants)
         .map(|n| Arc::new(site.diary(size.practice(n))))
         .collect();
     let mut working = JoinSet::new();
     for number in 0..clients {
-        let tenant = number % TENANTS;
+        let tenant = number % size.tenants;
         let worker = Worker {
             play: Arc::clone(&play),
-            protocol: match number / TENANTS % 2 {
+            protocol: match number / size.tenants % 2 {
                 0 => Protocol::Socket,
                 _ => Protocol::Rest,
             },
             practice: size.practice(tenant),
             client: None,
+            pause: plan.pause,
         };
         let share = bookings / clients + u64::from(number < bookings % clients);
         let diary = Arc::clone(&diaries[usize::try_from(tenant)?]);
@@ -174,11 +208,16 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Played>
         ("bookings acknowledged", play.ledger.bookings() as f64),
         ("deltas to followers", seen.deltas as f64),
         ("follower connections broken", seen.breaks as f64),
+        ("connections cut on purpose", seen.cuts as f64),
         ("subscriptions resumed", seen.resumed as f64),
+        ("subscriptions from a state", seen.snapshots as f64),
+        ("versions told again, and dropped", seen.repeated as f64),
     ];
-    let setting =
-        format!("{bookings} bookings, {clients} clients, kill -9 after {killed_at:?}, seed {seed}");
-    let summary = Summary::new("kill", setting, play.meter.totals(), facts, verdict);
+    let setting = format!(
+        "{bookings} bookings, {clients} clients, {watching} followers, kill -9 after {killed_at:?}, \
+         seed {seed}"
+    );
+    let summary = Summary::new(plan.name, setting, play.meter.totals(), facts, verdict);
     Ok(Played {
         summary,
         acknowledged: play.ledger.bookings() as u64,
@@ -205,11 +244,15 @@ struct Worker {
     protocol: Protocol,
     practice: Practice,
     client: Option<Client>,
+    pause: Option<Duration>,
 }
 
 impl Worker {
     async fn run(mut self, diary: Arc<Diary>, bookings: u64) -> Outcome<()> {
         for number in 0..bookings {
+            if let Some(pause) = self.pause {
+                tokio::time::sleep(pause).await;
+            }
             let booking = diary.next().ok_or("all slots are booked")?;
             let command = Command::Book(booking.clone());
             let Some((appointment, _)) = self.insist(&command).await? else {

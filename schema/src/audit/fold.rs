@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::Finding;
 use crate::calendars;
+use crate::fold::Folded;
 use crate::ids::{CalendarId, ClaimId};
 use crate::log;
-use crate::models::claim::{Claim, Op};
-use crate::schema::calendars as table;
+use crate::models::claim::Claim;
+use crate::schema::{calendars as table, claims_past};
 
 /// Calendars compared at a time.
 const CHUNK: usize = 100;
@@ -64,24 +65,26 @@ async fn fold(
     base_version: i64,
     base: &Value,
 ) -> QueryResult<BTreeMap<ClaimId, Claim>> {
-    let base: Vec<Claim> = serde_json::from_value(base.clone())
-        .map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))?;
-    let mut claims: BTreeMap<ClaimId, Claim> =
-        base.into_iter().map(|claim| (claim.id, claim)).collect();
+    let mut state = Folded::onto(base)?;
     let mut version = base_version;
     loop {
         let events = log::after(connection, id, version, EVENTS).await?;
         let Some(last) = events.last() else {
-            return Ok(claims);
+            break;
         };
         version = last.version;
-        for op in events.into_iter().flat_map(|event| event.ops) {
-            match op {
-                Op::Put(claim) => claims.insert(claim.id, claim),
-                Op::Del { id, .. } => claims.remove(&id),
-            };
+        for event in events {
+            state.apply(event.ops);
         }
     }
+    // What is settled is kept elsewhere; an event may have told of it since.
+    let settled: Vec<ClaimId> = claims_past::table
+        .filter(claims_past::calendar_id.eq(id))
+        .select(claims_past::id)
+        .load(connection)
+        .await?;
+    state.leave_out(&settled);
+    Ok(state.into_claims())
 }
 
 fn differing(folded: &BTreeMap<ClaimId, Claim>, actual: &BTreeMap<ClaimId, Claim>) -> Vec<ClaimId> {

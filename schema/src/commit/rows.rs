@@ -7,21 +7,25 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Change;
+use super::holds::{EndedHold, NewOffer};
 use super::statements::{
     InsertAudit, InsertClaims, InsertEvents, InsertKeys, InsertOutbox, RaiseVersions,
     UpsertAppointments, UpsertHolds,
 };
 use crate::audit_log;
-use crate::ids::{AppointmentId, CalendarId, ClaimId, HoldId};
+use crate::ids::{AppointmentId, CalendarId, ClaimId, OfferId, TenantId};
 use crate::models::appointment::{Appointment, CancelCode};
 use crate::models::claim::ClaimKind;
+use crate::models::hold::Ended;
 
 /// The rows of a batch, by statement.
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) appointments: UpsertAppointments,
     pub(super) holds: UpsertHolds,
-    pub(super) deleted_holds: Vec<HoldId>,
+    pub(super) ended_holds: Vec<EndedHold>,
+    pub(super) offers: Vec<(TenantId, NewOffer)>,
+    pub(super) closed_offers: Vec<(TenantId, OfferId, Ended)>,
     pub(super) deleted_claims: Vec<ClaimId>,
     pub(super) claims: InsertClaims,
     pub(super) events: InsertEvents,
@@ -60,6 +64,12 @@ impl Rows {
             rows.outbox.kind.push(change.action);
             rows.outbox.subject.push(change.subject);
             rows.add_audit(change, earlier);
+            // A hold that had to go for something else has its own line.
+            for end in &change.holds.ended {
+                if end.how == Ended::Expired && change.subject != end.id.0 {
+                    rows.tell_of_expiry(change, end);
+                }
+            }
         }
         keyed.sort_by(|a, b| a.0.key.cmp(&b.0.key));
         for (change, positions) in keyed {
@@ -67,6 +77,27 @@ impl Rows {
         }
         (rows.versions.calendar, rows.versions.version) = versions.into_iter().unzip();
         Ok(rows)
+    }
+
+    /// For the outbox and the audit log.
+    fn tell_of_expiry(&mut self, change: &Change, end: &EndedHold) {
+        self.outbox.tenant.push(end.tenant);
+        self.outbox.tx.push(change.tx);
+        self.outbox.kind.push("hold.expired");
+        self.outbox.subject.push(end.id.0);
+        let rows = &mut self.audit;
+        rows.tenant.push(end.tenant);
+        // Not who needed the time: they may be another practice's.
+        rows.actor.push("expiry".to_owned());
+        rows.action.push("hold.expired");
+        rows.subject.push(end.id.0);
+        rows.tx.push(change.tx);
+        rows.overrides.push(String::new());
+        rows.before.push(None);
+        rows.after.push(None);
+        rows.role.push(None);
+        rows.address.push(None);
+        rows.request.push(None);
     }
 
     fn add_appointments(&mut self, change: &Change) -> QueryResult<()> {
@@ -98,7 +129,7 @@ impl Rows {
 
     fn add_holds(&mut self, change: &Change) -> QueryResult<()> {
         let rows = &mut self.holds;
-        for hold in &change.holds_put {
+        for hold in &change.holds.put {
             rows.id.push(hold.id);
             rows.tenant.push(hold.tenant);
             rows.token_hash.push(hold.token_hash.clone());
@@ -114,7 +145,11 @@ impl Rows {
             rows.expires_at.push(hold.expires_at);
             rows.renewable_until.push(hold.renewable_until);
         }
-        self.deleted_holds.extend(&change.holds_del);
+        self.ended_holds.extend(change.holds.ended.iter().cloned());
+        let tenant = change.tenant;
+        let offered = change.holds.offered.iter().cloned();
+        self.offers.extend(offered.map(|offer| (tenant, offer)));
+        self.closed_offers.extend(&change.holds.closed);
         Ok(())
     }
 

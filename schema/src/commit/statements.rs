@@ -15,14 +15,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::rows::Rows;
-use super::{Answer, Change, Found, RulesSeen};
+use super::{Answer, Change, Found, RulesSeen, freed, holds};
 use crate::appointments::Row;
 use crate::ids::{
     AppointmentId, BlockId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId,
     ProviderId, SeriesId, TenantId, TreatmentId, TxId, UserId,
 };
 use crate::models::appointment::Appointment;
-use crate::schema::{appointments, blocks, calendars, claims, clinics, holds, tenants};
+use crate::schema::{appointments, blocks, calendars, claims, clinics, tenants};
 
 type SqlUuid = diesel::sql_types::Uuid;
 
@@ -127,7 +127,8 @@ array_statement! {
         expires_at: Vec<DateTime<Utc>> as Timestamptz,
         renewable_until: Vec<DateTime<Utc>> as Timestamptz,
     ],
-    ") ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at"
+    ") ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at \
+     WHERE holds.ended IS NULL AND holds.tenant_id = excluded.tenant_id"
 }
 
 array_statement! {
@@ -308,6 +309,8 @@ pub(super) async fn begin_and_look(
                 .await
         },
     )?;
+    // Behind the calendars' locks, like everything that is judged by.
+    let holds = holds::count(connection, changes).await?;
     let keys = keys
         .into_iter()
         .map(|(tenant, principal, key, fingerprint, result)| {
@@ -325,6 +328,7 @@ pub(super) async fn begin_and_look(
             clinics: clinic_rules.into_iter().collect(),
         },
         keys,
+        holds,
         earlier: earlier
             .into_iter()
             .map(|row| Appointment::try_from(row).map(|visit| (visit.id, visit)))
@@ -373,13 +377,14 @@ pub(super) async fn write(
             crate::blocks::write(connection, block).await?;
         }
     }
-    let mut connection = &*connection;
+    let connection = &*connection;
     let upserted = rows.appointments.id.len();
+    let kept = rows.holds.id.len();
     let deleted = rows.deleted_claims.len();
 
-    let (appointments, _, released, ..) = futures_util::try_join!(
+    let (appointments, holds_kept, released, ..) = futures_util::try_join!(
         run(connection, upserted, rows.appointments),
-        run(connection, rows.holds.id.len(), rows.holds),
+        run(connection, kept, rows.holds),
         async {
             if rows.deleted_claims.is_empty() {
                 return Ok(0);
@@ -395,22 +400,21 @@ pub(super) async fn write(
         run(connection, rows.outbox.tx.len(), rows.outbox),
         run(connection, rows.audit.tx.len(), rows.audit),
     )?;
-    if !rows.deleted_holds.is_empty() {
-        diesel::delete(holds::table.filter(holds::id.eq_any(&rows.deleted_holds)))
-            .execute(&mut connection)
-            .await?;
-    }
+    let ended = holds::end(connection, &rows.ended_holds).await?
+        && holds::close(connection, &rows.closed_offers).await?
+        && holds::offer(connection, &rows.offers).await?;
+    freed::write(connection, accepted.iter().map(|(change, _)| *change)).await?;
     let unused: Vec<BlockId> = accepted
         .iter()
         .flat_map(|(change, _)| change.blocks_del.iter().copied())
         .collect();
     if !unused.is_empty() {
         diesel::delete(blocks::table.filter(blocks::id.eq_any(&unused)))
-            .execute(&mut connection)
+            .execute(&mut &*connection)
             .await?;
     }
     // A row that was not as the decision had it: the change must be decided again.
-    if appointments != upserted || released != deleted {
+    if appointments != upserted || holds_kept != kept || released != deleted || !ended {
         return Err(diesel::result::Error::NotFound);
     }
     Ok(())

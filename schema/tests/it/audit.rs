@@ -2,6 +2,8 @@
 //! and by no other.
 
 use schema::audit;
+use schema::commit::holds::NewOffer;
+use schema::ids::{EntryId, OfferId};
 use schema::test_db::TestDb;
 
 use super::bookings::{NINE, booking, commit_now, hold, key, moved};
@@ -13,21 +15,42 @@ const CONSTRAINT: &str = "the exclusion constraint is there and valid";
 const NUMBERS: &str = "each calendar's events are numbered without a gap";
 const PATTERN: &str = "every appointment has exactly the claims of its pattern";
 const TENANT: &str = "a claim belongs to its appointment's tenant";
-const HOLDS: &str = "every hold has claims, and every held claim a hold";
+const HOLDS: &str = "every live hold has exactly the claims of its pattern";
+const OFFERS: &str = "an open offer has a live hold, and nobody has two";
 const SERIES: &str = "a series' visits are its patient's, and it has some";
 const BLOCKS: &str = "a block's claims are on its calendar, and it has some";
 const KEYS: &str = "the answer kept for a key points at what was committed";
 const OUTBOX: &str = "every command has told the outbox";
 const FOLD: &str = "folding each calendar's events gives its state";
 
-/// Visits, one of them moved, a hold, and a key: something for every check.
+/// Visits, one of them moved, a hold that is offered to somebody, and a key: something for every check.
 async fn good() -> TestDb {
     let (db, practice) = practice().await;
     let mut engine = engine(&db).await;
     let mut first = booking(&practice, 0, 0, 0, NINE);
     first.key = key(&practice, "once", 1);
     let second = booking(&practice, 0, 0, 1, NINE.plus(30));
-    let changes = [first, second.clone(), hold(&practice, 1, NINE)];
+    let mut held = hold(&practice, 1, NINE);
+    let entry = EntryId::new();
+    let (tenant, patient) = (practice.tenant, practice.patients[0].0);
+    let waits = format!(
+        "INSERT INTO waitlist_entries (id, tenant_id, patient_id, treatment_id)
+         VALUES ('{entry}', '{tenant}', '{patient}', '{}')",
+        practice.short
+    );
+    run(&mut owner(&db).await, &waits).await;
+    let kept = &held.holds.put[0];
+    held.holds.offered.push(NewOffer {
+        id: OfferId::new(),
+        entry,
+        hold: kept.id,
+        token_hash: vec![2],
+        expires_at: kept.expires_at,
+        provider: kept.provider,
+        operatory: kept.operatory,
+        span: kept.span,
+    });
+    let changes = [first, second.clone(), held];
     commit_now(&mut engine, &practice, &changes).await.unwrap();
     let third = moved(&practice, &second, NINE.plus(60));
     commit_now(&mut engine, &practice, &[third]).await.unwrap();
@@ -52,7 +75,8 @@ async fn a_good_database_passes_every_check() {
     assert!(report.is_clean(), "{report}");
     let mut promises: Vec<&str> = report.0.iter().map(|finding| finding.promise).collect();
     let mut all = vec![
-        OVERLAP, CONSTRAINT, NUMBERS, PATTERN, TENANT, HOLDS, SERIES, BLOCKS, KEYS, OUTBOX, FOLD,
+        OVERLAP, CONSTRAINT, NUMBERS, PATTERN, TENANT, HOLDS, SERIES, BLOCKS, OFFERS, KEYS, OUTBOX,
+        FOLD,
     ];
     promises.sort_unstable();
     all.sort_unstable();
@@ -163,6 +187,16 @@ async fn a_claim_of_another_tenant_is_found() {
 async fn a_hold_without_claims_is_found() {
     let idle = "DELETE FROM claims WHERE kind = 'hold'";
     assert_eq!(spoilt(idle).await, [HOLDS, FOLD]);
+}
+
+#[tokio::test]
+async fn an_offer_without_its_hold_or_its_taker_is_found() {
+    let ended = "UPDATE holds SET ended = 'released', ended_at = now()";
+    assert_eq!(spoilt(ended).await, [HOLDS, OFFERS]);
+    let closed = "UPDATE waitlist_offers SET status = 'declined', closed_at = now()";
+    assert_eq!(spoilt(closed).await, [OFFERS]);
+    let waiting = "UPDATE waitlist_entries SET status = 'waiting'";
+    assert_eq!(spoilt(waiting).await, [OFFERS]);
 }
 
 #[tokio::test]

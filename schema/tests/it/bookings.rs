@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel_async::AsyncPgConnection;
 use schema::audit_log::Origin;
+use schema::commit::holds::HoldChanges;
 use schema::commit::{Change, CommitError, Committed, Key, RulesSeen, Verdict, commit};
 use schema::ids::{AppointmentId, CalendarId, ClaimId, HoldId, TxId};
 use schema::models::appointment::{Appointment, Status};
@@ -107,7 +108,16 @@ pub fn hold(practice: &Practice, dentist: usize, start: Minute) -> Change {
         operatory: practice.operatories[0].0,
         treatment: practice.short,
         patient: None,
-        pattern: Vec::new(),
+        pattern: vec![Placed {
+            segment: Segment {
+                role: Role::Dentist,
+                from: 0,
+                to: 30,
+                buffer_before: 0,
+                buffer_after: 0,
+            },
+            calendar_id: calendar,
+        }],
         owner: "session:test".into(),
         address: None,
         expires_at: at,
@@ -124,7 +134,7 @@ pub fn hold(practice: &Practice, dentist: usize, start: Minute) -> Change {
     let mut change = nothing(practice, "hold.placed", hold.id.0);
     change.ops.insert(calendar, vec![Op::Put(claim.clone())]);
     change.claims_put.push((calendar, claim));
-    change.holds_put.push(hold);
+    change.holds.put.push(hold);
     change
 }
 
@@ -142,8 +152,7 @@ pub fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Chan
         claims_del: Vec::new(),
         labels: HashMap::new(),
         appointments: Vec::new(),
-        holds_put: Vec::new(),
-        holds_del: Vec::new(),
+        holds: HoldChanges::default(),
         series: Vec::new(),
         blocks_put: Vec::new(),
         blocks_del: Vec::new(),
@@ -214,6 +223,8 @@ pub fn names(committed: &Committed) -> Vec<&'static str> {
         Verdict::Committed { .. } => "committed",
         Verdict::Replayed { .. } => "replayed",
         Verdict::Stale { .. } => "stale",
+        Verdict::NotExpired => "not expired",
+        Verdict::OverLimit => "over limit",
         Verdict::StaleRules => "stale rules",
     };
     committed.verdicts.iter().map(name).collect()

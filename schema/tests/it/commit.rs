@@ -24,6 +24,8 @@ pub async fn everything(db: &TestDb) -> Vec<String> {
         "calendars",
         "claims",
         "holds",
+        "waitlist_entries",
+        "waitlist_offers",
         "idempotency_results",
         "outbox",
     ] {
@@ -294,7 +296,7 @@ async fn a_deferred_key_that_refuses_at_commit_is_a_conflict() {
     let before = everything(&db).await;
     let mut orphan = hold(&practice, 0, NINE);
     // Its claim without its row: found out by COMMIT itself.
-    orphan.holds_put.clear();
+    orphan.holds.put.clear();
     let error = commit_now(&mut engine, &practice, &[orphan])
         .await
         .unwrap_err();

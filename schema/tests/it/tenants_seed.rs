@@ -91,8 +91,14 @@ INSERT INTO outbox (tenant_id, tx, kind, subject_id)
 INSERT INTO audit_log (tenant_id, actor, action, subject) VALUES ('$tenant', 'test', 'a.b', 'a');
 INSERT INTO waitlist_entries (id, tenant_id, patient_id, treatment_id)
     VALUES ('$entry', '$tenant', '$patient', '$treatment');
-INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expires_at)
-    VALUES (gen_random_uuid(), '$tenant', '$entry', '$hold', '$tenant', now());
+INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expires_at, provider_id,
+        operatory_id, start_at, end_at)
+    VALUES (gen_random_uuid(), '$tenant', '$entry', '$hold', '$tenant', now(), '$provider', '$chair',
+        '2027-03-01 10:00Z', '2027-03-01 10:30Z');
+INSERT INTO public_bookings (appointment_id, tenant_id, manage_token_hash)
+    VALUES ('$visit', '$tenant', '$tenant');
+INSERT INTO freed_times (tenant_id, calendar_ids, start_at, end_at)
+    VALUES ('$tenant', ARRAY['$calendar']::uuid[], '2027-03-01 11:00Z', '2027-03-01 11:30Z');
 INSERT INTO patient_medical (tenant_id, patient_id, author, history)
     VALUES ('$tenant', '$patient', 'test', 'none');
 INSERT INTO patient_link_requests (id, tenant_id, patient_id, token_hash, expires_at)

@@ -122,6 +122,25 @@ export class Practice {
 		return this.change(`/appointments/${id}/cancel`, { reason: 'test' });
 	}
 
+	/** A treatment that the public may book, with the dentist or anybody. */
+	async onlineTreatment(): Promise<string> {
+		const { items } = await this.get('/treatments?limit=200');
+		return items.find((one: { onlineBookable: boolean }) => one.onlineBookable).id;
+	}
+
+	async member(email: string): Promise<{ id: string; permissions: string[] }> {
+		const { items } = await this.get('/staff');
+		return items.find((one: { email: string }) => one.email === email);
+	}
+
+	permit(memberId: string, permissions: string[]): Promise<unknown> {
+		return ask(this.token, this.tenantId, `/staff/${memberId}`, { permissions }, 'PATCH');
+	}
+
+	private get(path: string): Promise<any> {
+		return ask(this.token, this.tenantId, path);
+	}
+
 	private change(path: string, body: unknown): Promise<Appointment> {
 		return ask(this.token, this.tenantId, path, body);
 	}
@@ -142,14 +161,20 @@ export class Practice {
 	}
 }
 
-async function ask(token: string, tenantId: string, path: string, body?: unknown): Promise<any> {
+async function ask(
+	token: string,
+	tenantId: string,
+	path: string,
+	body?: unknown,
+	method = 'POST'
+): Promise<any> {
 	const answer = await fetch(SERVER + path, {
 		headers: {
 			Authorization: `Bearer ${token}`,
 			'X-Tenant-Id': tenantId,
 			'Content-Type': 'application/json'
 		},
-		...(body ? { method: 'POST', body: JSON.stringify(body) } : {})
+		...(body ? { method, body: JSON.stringify(body) } : {})
 	});
 	if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
 	return answer.json();

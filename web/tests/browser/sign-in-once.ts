@@ -2,7 +2,15 @@
 
 import type { BrowserContext } from 'playwright-core';
 import type { TestProject } from 'vitest/node';
-import { DENTIST, openPage, SERVER, STAFF, startBrowser, submitLogin } from './harness';
+import {
+	DENTIST,
+	openPage,
+	SERVER,
+	STAFF,
+	startBrowser,
+	submitLogin,
+	type Person
+} from './harness';
 
 export type Storage = Awaited<ReturnType<BrowserContext['storageState']>>;
 
@@ -11,7 +19,12 @@ declare module 'vitest' {
 		/** What the browser keeps of a session, by e-mail. */
 		storages: Record<string, Storage>;
 		/** The dentist's answer of `/auth/login`, for what the scenarios ask beside the page. */
-		login: { accessToken: string; workspaces: { tenantId: string; zone: string }[] };
+		login: {
+			accessToken: string;
+			workspaces: { tenantId: string; zone: string; subdomain: string }[];
+		};
+		/** The receptionist's token. */
+		deskToken: string;
 	}
 }
 
@@ -29,11 +42,16 @@ export default async function setup(project: TestProject): Promise<void> {
 	} finally {
 		await browser.close();
 	}
+	project.provide('login', await signedIn(DENTIST));
+	project.provide('deskToken', (await signedIn(STAFF)).accessToken);
+}
+
+async function signedIn(person: Person): Promise<any> {
 	const answer = await fetch(`${SERVER}/auth/login`, {
 		method: 'POST',
 		headers: { 'Content-Type': 'application/json' },
-		body: JSON.stringify(DENTIST)
+		body: JSON.stringify(person)
 	});
-	if (!answer.ok) throw new Error(`login of ${DENTIST.email}: ${answer.status}`);
-	project.provide('login', (await answer.json()) as any);
+	if (!answer.ok) throw new Error(`login of ${person.email}: ${answer.status}`);
+	return answer.json();
 }

@@ -188,7 +188,7 @@ pub(crate) fn international(given: &str) -> Result<String, Problem> {
     e164(given, None)
 }
 
-fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
+pub(crate) fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
     phone::e164(given, country).map_err(|message| Problem::invalid("phone", message))
 }
 

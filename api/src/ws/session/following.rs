@@ -16,26 +16,37 @@ use crate::rest::calendars::reader;
 use crate::wire::time;
 use crate::ws::close::Close;
 use crate::ws::frames::Subscribe;
+use crate::ws::outbox::Stream;
 use crate::ws::replies::{self, Plain};
 use crate::ws::subscribe::{Followed, From, follow};
 
 /// The longest range of a snapshot, in days.
 const RANGE_DAYS_MAX: i64 = 400;
 
-/// Deltas of these calendars were dropped; now there is room to make up for them. With the version
+/// Changes of these streams were dropped; now there is room to make up for them. With the version
 /// that the client has, where one delta can continue it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct CatchUp(pub BTreeMap<CalendarId, Option<i64>>);
+pub(super) struct CatchUp(pub BTreeMap<Stream, Option<i64>>);
 
 impl Handler<CatchUp> for Session {
     type Result = ();
 
-    fn handle(&mut self, CatchUp(calendars): CatchUp, context: &mut Self::Context) {
-        for (calendar, has) in calendars {
+    fn handle(&mut self, CatchUp(streams): CatchUp, context: &mut Self::Context) {
+        for (stream, has) in streams {
+            let calendar = match stream {
+                Stream::Calendar(calendar) => calendar,
+                Stream::Slots(name) => {
+                    self.outbox.forget(stream);
+                    if let Some(joined) = self.slots.get(&name) {
+                        joined.send_state(None);
+                    }
+                    continue;
+                }
+            };
             let followed = self.followed.remove(&calendar);
             // Now that nothing more comes of it: what was dropped meanwhile is made up for below.
-            self.outbox.forget(calendar);
+            self.outbox.forget(Stream::Calendar(calendar));
             if let Some(Followed {
                 tenant,
                 range,
@@ -129,7 +140,7 @@ impl Session {
     fn reset(&mut self, calendar: CalendarId, problem: &Problem) {
         self.followed.remove(&calendar);
         self.asked.remove(&calendar);
-        self.outbox.forget(calendar);
+        self.outbox.forget(Stream::Calendar(calendar));
         let reason = problem.code.as_str();
         self.outbox.answer(Plain::Reset { calendar, reason }.text());
     }
@@ -171,7 +182,7 @@ impl Session {
                         Ok(member) => {
                             // What was followed before ends first: its deltas are not the new one's.
                             session.followed.remove(&calendar);
-                            session.outbox.forget(calendar);
+                            session.outbox.forget(Stream::Calendar(calendar));
                             session.follow(
                                 context,
                                 member,

@@ -1,5 +1,6 @@
 //! What a session hears: each frame to what it asks for, and its answer back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
@@ -18,6 +19,8 @@ use crate::rest::availability;
 use crate::wire::appointment::AppointmentView;
 use crate::ws::close::Close;
 use crate::ws::frames::{self, Frame};
+use crate::ws::hold_frames;
+use crate::ws::outbox::Stream;
 use crate::ws::replies::{self, Reply};
 use crate::ws::speaker::Asking;
 
@@ -68,11 +71,19 @@ impl Session {
             Ok(Frame::Refresh { token }) => self.refresh(context, id, token),
             Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, rule, subscribe),
             Ok(Frame::Unsubscribe { calendar }) => {
+                self.leave(calendar);
                 self.asked.remove(&calendar);
                 self.followed.remove(&calendar);
-                self.outbox.forget(calendar);
+                self.outbox.forget(Stream::Calendar(calendar));
                 self.outbox.answer(ok(id, serde_json::json!({})));
             }
+            Ok(Frame::SubscribeSlots(subscribe)) => self.subscribe_slots(context, id, subscribe),
+            Ok(Frame::UnsubscribeSlots { feed }) => {
+                self.slots.remove(&feed);
+                self.outbox.forget(Stream::Slots(feed));
+                self.outbox.answer(ok(id, serde_json::json!({})));
+            }
+            Ok(Frame::Presence(presence)) => self.present(id, rule, presence),
             Ok(Frame::Availability { tenant, query }) => {
                 self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
@@ -104,6 +115,16 @@ impl Session {
                         replay,
                     }
                     .text())
+                });
+            }
+            Ok(Frame::Hold {
+                tenant,
+                key,
+                action,
+            }) => {
+                let held = Arc::clone(&self.held);
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    hold_frames::run(&app, asking, &held, id, key, action).await
                 });
             }
             Err(_) => {}

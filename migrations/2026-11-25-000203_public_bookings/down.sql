@@ -1,0 +1,2 @@
+DROP FUNCTION lookup_public_booking(bytea);
+DROP TABLE public_bookings;

@@ -1,0 +1,27 @@
+// What the documents tell people to copy into a shell, copied into a shell.
+
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { SERVER } from './harness';
+
+const run = promisify(execFile);
+
+function firstShellBlock(path: string): string {
+	return readFileSync(path, 'utf8').match(/```sh\n(.*?)```/s)![1]!;
+}
+
+it("plays the protocol's session", async () => {
+	const { stdout } = await run('bash', ['-euc', firstShellBlock('../docs/PROTOCOL.md')], {
+		cwd: '..',
+		env: { ...process.env, SERVER },
+		timeout: 50_000
+	});
+	const heard = stdout.split('\n').filter((line) => line.startsWith('←'));
+	const types = heard.map((line) => line.match(/"type":"(\w+)"/)?.[1]);
+	// The answer and the change may come in either order, and the socket closes at the change.
+	expect(types.slice(0, 2)).toEqual(['connected', 'snapshot']);
+	expect(types).toContain('delta');
+	expect(types).not.toContain('error');
+});
