@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use load_tests::bare;
 use load_tests::report::{Summary, write_json};
-use load_tests::scenario::{self, fanout, faults, kill, rush, steady, widgets};
+use load_tests::scenario::{self, fanout, faults, kill, rush, steady, tenants, widgets};
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
 
@@ -50,6 +50,8 @@ enum Scenario {
     Steady(steady::Options),
     /// All clients want one slot: one winner in each round
     Rush(rush::Options),
+    /// Ten practices and ten thousand, in turns: are booking and searching as fast
+    Tenants(tenants::Options),
     /// kill -9 of the server during bookings, restart, everybody goes on
     Kill(kill::Options),
     /// Connections cut at random, kills, slow readers: every follower ends with the server's state
@@ -155,6 +157,9 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
         None | Some(Scenario::All) => scenario::all(&setup, seed, &mut tell).await,
         Some(Scenario::Steady(options)) => steady::run(&setup, options, seed).await.map(&mut tell),
         Some(Scenario::Rush(options)) => rush::run(&setup, options).await.map(&mut tell),
+        Some(Scenario::Tenants(options)) => tenants::run(&setup, options, seed)
+            .await
+            .map(|summaries| summaries.into_iter().for_each(&mut tell)),
         Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
             .await
             .map(|played| tell(played.summary)),

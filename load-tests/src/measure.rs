@@ -65,7 +65,7 @@ impl Spread {
 }
 
 /// Times of answers, in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Latency {
     pub p50: f64,
     pub p90: f64,
@@ -75,7 +75,7 @@ pub struct Latency {
 }
 
 /// What a run came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Totals {
     pub done: u64,
     /// From the first command that counts to the last answer.

@@ -5,6 +5,7 @@ pub mod faults;
 pub mod kill;
 pub mod rush;
 pub mod steady;
+pub mod tenants;
 pub mod widgets;
 
 use crate::Outcome;
@@ -35,6 +36,9 @@ pub async fn all(setup: &Setup, seed: u64, mut tell: impl FnMut(Summary)) -> Out
     };
     tell(steady::run(setup, &over_rest, seed).await?);
     tell(rush::run(setup, &rush::Options::default()).await?);
+    for summary in tenants::run(setup, &tenants::Options::default(), seed).await? {
+        tell(summary);
+    }
     tell(
         kill::run(setup, &kill::Options::default(), seed)
             .await?

@@ -58,6 +58,15 @@ impl Rest {
         })
     }
 
+    /// The same connection for somebody else.
+    #[must_use]
+    pub fn speak_for(self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self
+        }
+    }
+
     pub(super) async fn give(
         &mut self,
         command: &Command,
