@@ -51,8 +51,21 @@ pub async fn run(
     action: Action,
 ) -> Result<Reply, Problem> {
     member.require_change(Permission::CanManageAppointments)?;
-    check_key(key.as_deref())?;
     let command = command(app, member, action).await?;
+    command_of(app, member, key, command).await
+}
+
+/// Has a command done for a member, who may, under the client's key.
+///
+/// # Errors
+/// What the rules refuse, what is taken.
+pub async fn command_of(
+    app: &App,
+    member: &Member,
+    key: Option<String>,
+    command: Command,
+) -> Result<Reply, Problem> {
+    check_key(key.as_deref())?;
     let request = Request {
         tenant: member.tenant(),
         asker: Asker::Staff,

@@ -18,6 +18,7 @@ use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
 use crate::public::limits::PublicLimits;
+use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
 use crate::ws::slots::SlotFeeds;
@@ -38,6 +39,7 @@ pub struct App {
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
+    pub links: LinkThrottle,
     pub hubs: Hubs,
     pub slot_feeds: SlotFeeds,
     pub sessions: Sessions,
@@ -115,6 +117,7 @@ impl App {
             oidc: Oidc::new(&config)?,
             engine,
             patients: PatientCards::default(),
+            links: LinkThrottle::default(),
             hubs: Hubs::default(),
             slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),

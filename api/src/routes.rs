@@ -185,6 +185,19 @@ routes! {
         get reads(CanViewPatients) patients::list::list,
         post changes(CanManagePatients) patients::create,
     }
+    "/patients/link" { post changes(CanManagePatients) patients::link::link }
+    "/patients/link-requests" { post changes(CanManagePatients) patients::link::requests::create }
+    "/patients/link-requests/{token}" { get secret(token) patients::link::requests::get }
+    "/patients/link-requests/{token}/accept" {
+        post secret(token) patients::link::requests::accept,
+    }
+    "/patients/link-requests/{token}/decline" {
+        post secret(token) patients::link::requests::decline,
+    }
+    "/patients/import" { post changes(CanManagePatients) patients::import::import }
+    // Everything at once is more than seeing one after the other.
+    "/patients/export" { get reads(CanManagePatients) patients::export::export }
+    "/patients/merge" { post changes(CanManagePatients) patients::merge::merge }
     "/patients/{id}" {
         get reads(CanViewPatients) patients::get,
         patch changes(CanManagePatients) patients::update,
@@ -194,8 +207,20 @@ routes! {
         get reads(CanViewPatients) patients::relation::get,
         patch changes(CanManagePatients) patients::relation::update,
     }
+    "/patients/{id}/transfer" { post changes(CanManagePatients) patients::transfer::transfer }
+    "/patients/{id}/medical" {
+        get reads(CanViewPatients) patients::medical::get,
+        put changes(CanManagePatients) patients::medical::put,
+    }
+    "/patients/{id}/medical/revisions" {
+        get reads(CanViewPatients) patients::medical::revisions,
+    }
     "/patients/{id}/archive" { post changes(CanManagePatients) patients::relation::archive }
     "/patients/{id}/restore" { post changes(CanManagePatients) patients::relation::restore }
+
+    "/me/link-requests" { get patient patients::link::requests::list_own }
+    "/me/link-requests/{id}/accept" { post patient patients::link::requests::accept_own }
+    "/me/link-requests/{id}/decline" { post patient patients::link::requests::decline_own }
 
     "/calendars" { get member calendars::list }
     "/calendars/{id}" { get member calendars::get }

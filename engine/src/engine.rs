@@ -1,5 +1,7 @@
 //! The handle that the outside holds: commands in, answers, timelines and feeds out.
 
+mod holding;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,9 +9,7 @@ use std::time::Duration;
 use actix::Arbiter;
 use diesel_async::AsyncPgConnection;
 use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
-use schema::holds;
-use schema::ids::{CalendarId, ClinicId, HoldId, TenantId};
-use schema::models::hold::Hold;
+use schema::ids::{CalendarId, ClinicId, TenantId};
 use schema::tenancy::unavailable;
 use schema::{appointments, calendars};
 use schema::{epoch, log};
@@ -36,7 +36,6 @@ use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 use crate::settings::Settings;
-use crate::tokens::{self, HolderTokens};
 use crate::waitlist;
 use crate::writer::Writer;
 
@@ -260,34 +259,6 @@ impl Engine {
 
     pub(crate) fn parts(&self) -> &Parts {
         &self.0.parts
-    }
-
-    /// What makes the tokens of holds, offers and bookings.
-    #[must_use]
-    pub fn tokens(&self) -> &HolderTokens {
-        &self.0.parts.settings.tokens
-    }
-
-    /// A practice's hold, also for a day after it has ended.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn find_hold(
-        &self,
-        tenant: TenantId,
-        id: HoldId,
-    ) -> Result<Option<holds::Stored>, Failure> {
-        let mut connection = self.0.parts.connection().await?;
-        Ok(holds::find(&mut connection, tenant, id).await?)
-    }
-
-    /// The live hold of a practice that `token` belongs to.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn hold_of(&self, tenant: TenantId, token: &str) -> Result<Option<Hold>, Failure> {
-        let mut connection = self.0.parts.connection().await?;
-        Ok(holds::with_token(&mut connection, tenant, &tokens::hash(token)).await?)
     }
 
     /// The database's epoch: positions of another one mean nothing here.

@@ -10,6 +10,7 @@ mod guests;
 mod holds;
 mod import_ics;
 mod one_winner;
+mod patients;
 mod presence;
 mod public;
 mod rest;
