@@ -11,10 +11,10 @@ use utoipa::OpenApi;
 use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
-    admin, api_keys, appointments, assignments, availability, calendars, clinics, equipment,
-    exceptions, holds, hours, input, me, offers, oidc, operations, operatories, own_sessions,
-    passwords, patients, providers, public, registration, sessions, tenants, treatments,
-    utilization, waitlist,
+    admin, api_keys, appointments, assignments, availability, blocks, calendars, clinics,
+    equipment, exceptions, holds, hours, input, me, offers, oidc, operations, operatories,
+    own_sessions, passwords, patients, providers, public, registration, replan, series, sessions,
+    tenants, treatments, utilization, waitlist,
 };
 use crate::{openapi, web_app, ws};
 
@@ -231,6 +231,7 @@ routes! {
         get member appointments::list,
         post changes(CanManageAppointments) appointments::create,
     }
+    "/appointments/swap" { post changes(CanManageAppointments) appointments::swap }
     "/appointments/{id}" {
         get member appointments::get,
         patch changes(CanManageAppointments) appointments::update,
@@ -239,6 +240,24 @@ routes! {
     "/appointments/{id}/resize" { post changes(CanManageAppointments) appointments::resize }
     "/appointments/{id}/cancel" { post changes(CanManageAppointments) appointments::cancel }
     "/appointments/{id}/status" { post changes(CanManageAppointments) appointments::set_status }
+
+    "/series/preview" { post changes(CanManageAppointments) series::preview }
+    "/series" { post changes(CanManageAppointments) series::create }
+    "/series/{id}" {
+        get member series::get,
+        patch changes(CanManageAppointments) series::update,
+        delete changes(CanManageAppointments) series::cancel,
+    }
+
+    "/blocks" { get member blocks::list, post changes(CanManageSchedule) blocks::create }
+    "/blocks/{id}" {
+        get member blocks::get,
+        patch changes(CanManageSchedule) blocks::update,
+        delete changes(CanManageSchedule) blocks::remove,
+    }
+
+    "/replan/preview" { post changes(CanManageAppointments) replan::preview }
+    "/replan" { post changes(CanManageAppointments) replan::run }
 
     "/holds" { post changes(CanManageAppointments) holds::create }
     "/holds/{id}" { delete changes(CanManageAppointments) holds::release }

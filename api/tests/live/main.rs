@@ -2,6 +2,7 @@
 //! test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod blocks;
 mod catalogue;
 mod closing;
 mod following;
@@ -13,9 +14,11 @@ mod one_winner;
 mod patients;
 mod presence;
 mod public;
+mod replanning;
 mod rest;
 mod retention;
 mod rights;
+mod series;
 mod slots;
 mod socket;
 mod waitlist;

@@ -27,6 +27,7 @@ use crate::rest::input::Input;
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery};
 use crate::wire::appointment::{AppointmentView, Cancellation};
+use crate::wire::outcome::Outcome;
 use crate::wire::time;
 
 /// Which visits.
@@ -226,5 +227,6 @@ async fn act(
     let mut view = AppointmentView::of(&reply, true)?;
     // The practice's own.
     view.notes = None;
-    Ok(answer(StatusCode::OK, &view, reply.replay))
+    let outcome = Outcome::Appointment(Box::new(view));
+    Ok(answer(StatusCode::OK, &outcome, reply.replay))
 }

@@ -16,7 +16,8 @@ use crate::auth::permissions::Permission;
 use crate::problem::Problem;
 use crate::request;
 use crate::rest::availability;
-use crate::wire::appointment::AppointmentView;
+use crate::wire::outcome::Outcome;
+use crate::wire::repeat;
 use crate::ws::close::Close;
 use crate::ws::frames::{self, Frame};
 use crate::ws::hold_frames;
@@ -104,17 +105,21 @@ impl Session {
                     let member = asking.member()?;
                     let reply = actions::run(&app, &member, key, action).await?;
                     let sees_patients = member.may(Permission::CanViewPatients);
-                    let mut view = AppointmentView::of(&reply, sees_patients)?;
-                    let positions = std::mem::take(&mut view.positions);
-                    view.positions.clone_from(&positions);
-                    let replay = reply.replay.then_some(true);
                     Ok(Reply::Ok {
                         id,
-                        result: view,
-                        positions: Some(&positions),
-                        replay,
+                        result: Outcome::of(&reply, sees_patients)?,
+                        positions: Some(&repeat::positions(&reply)),
+                        replay: reply.replay.then_some(true),
                     }
                     .text())
+                });
+            }
+            Ok(Frame::Preview { tenant, action }) => {
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    let member = asking.member()?;
+                    let done = actions::preview(&app, &member, action).await?;
+                    let sees_patients = member.may(Permission::CanViewPatients);
+                    Ok(ok(id, Outcome::preview(&done, sees_patients)?))
                 });
             }
             Ok(Frame::Hold {
