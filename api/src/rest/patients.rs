@@ -10,7 +10,7 @@ pub mod list;
 pub mod medical;
 pub mod merge;
 mod phone;
-pub(crate) mod record;
+pub mod record;
 pub mod relation;
 pub mod transfer;
 

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod auth;
 mod catalogue;
 mod demo;
@@ -15,5 +16,7 @@ mod me;
 mod oidc;
 mod patients;
 mod permissions;
+mod practice;
 mod protocol;
+mod staff;
 mod support;

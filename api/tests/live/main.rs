@@ -22,5 +22,6 @@ mod series;
 mod slots;
 mod socket;
 mod waitlist;
+mod walk;
 mod watch;
 mod world;
