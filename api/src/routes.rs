@@ -11,9 +11,9 @@ use utoipa::OpenApi;
 use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
-    admin, appointments, assignments, availability, blocks, calendars, clinics, equipment,
-    exceptions, holds, hours, input, offers, operations, operatories, patients, providers, public,
-    replan, series, sessions, tenants, treatments, utilization, waitlist,
+    admin, appointments, assignments, audit, availability, blocks, calendars, clinics, equipment,
+    exceptions, holds, hours, input, invitations, offers, operations, operatories, patients,
+    providers, public, replan, series, sessions, staff, tenants, treatments, utilization, waitlist,
 };
 use crate::{openapi, web_app, ws};
 
@@ -64,7 +64,33 @@ routes! {
     "/auth/me" { get signed_in sessions::me }
 
     "/workspaces" { get signed_in tenants::workspaces }
-    "/tenant" { get member tenants::tenant }
+    "/tenant" {
+        get member tenants::tenant,
+        patch changes(CanManagePractice) tenants::update,
+    }
+    "/staff" {
+        get reads(CanManageStaff) staff::list,
+        post changes(CanManageStaff) invitations::create,
+    }
+    "/staff/invitations" { get reads(CanManageStaff) invitations::list }
+    "/staff/invitations/{id}" { delete changes(CanManageStaff) invitations::revoke }
+    "/staff/invitations/{id}/resend" { post changes(CanManageStaff) invitations::resend }
+    "/staff/{id}" {
+        patch changes(CanManageStaff) staff::update,
+        delete changes(CanManageStaff) staff::remove,
+    }
+    "/invitations" { get signed_in invitations::answer::mine }
+    "/invitations/{token}" { get secret(token) invitations::answer::get }
+    "/invitations/{token}/accept" { post secret(token) invitations::answer::accept }
+    "/invitations/{token}/reject" { post secret(token) invitations::answer::reject }
+    "/audit" { get reads(CanViewAudit) audit::list }
+    "/audit/export" { get reads(CanViewAudit) audit::export::csv }
+
+    "/admin/tenants" { get super_admin admin::tenants::list }
+    "/admin/tenants/{id}/suspend" { post super_admin admin::tenants::suspend }
+    "/admin/tenants/{id}/activate" { post super_admin admin::tenants::activate }
+    "/admin/audit" { get super_admin admin::audit::list }
+    "/admin/audit/export" { get super_admin admin::audit::csv }
 
     "/clinics" { get member clinics::list }
     "/operatories" { get member operatories::list }
@@ -194,10 +220,11 @@ routes! {
     "/me/link-requests/{id}/accept" { post patient patients::link::requests::accept_own }
     "/me/link-requests/{id}/decline" { post patient patients::link::requests::decline_own }
 
-    "/calendars" { get member calendars::list }
+    "/calendars" { get members calendars::list }
     "/calendars/{id}" { get member calendars::get }
     "/calendars/{id}/events" { get member calendars::events }
     "/availability" { get member availability::search }
+    "/availability/explain" { get member availability::explain }
 
     "/appointments" {
         get member appointments::list,
@@ -255,6 +282,7 @@ routes! {
     }
     "/public/{subdomain}" { get public public::practice }
     "/public/{subdomain}/availability" { get public public::availability }
+    "/public/{subdomain}/availability/explain" { get public public::explain }
     "/public/{subdomain}/holds" { post public public::holds::create }
     // Without the hold's token these are 404.
     "/public/{subdomain}/holds/{id}" { delete public public::holds::release }

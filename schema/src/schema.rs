@@ -271,6 +271,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        email -> Text,
+        role -> Text,
+        permissions -> Array<Nullable<Text>>,
+        token_hash -> Bytea,
+        invited_by -> Uuid,
+        status -> Text,
+        expires_at -> Timestamptz,
+        sent_at -> Timestamptz,
+        answered_by -> Nullable<Uuid>,
+        answered_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     mail_queue (id) {
         id -> Uuid,
         recipient -> Text,
@@ -467,6 +485,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    subdomains_past (subdomain) {
+        subdomain -> Text,
+        tenant_id -> Uuid,
+        left_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     tenants (id) {
         id -> Uuid,
         name -> Text,
@@ -479,6 +505,7 @@ diesel::table! {
         policy -> Jsonb,
         rules_version -> Int8,
         created_at -> Timestamptz,
+        branding -> Jsonb,
     }
 }
 
@@ -594,6 +621,7 @@ diesel::joinable!(freed_times -> tenants (tenant_id));
 diesel::joinable!(holds -> operatories (operatory_id));
 diesel::joinable!(holds -> tenants (tenant_id));
 diesel::joinable!(idempotency_results -> tenants (tenant_id));
+diesel::joinable!(invitations -> tenants (tenant_id));
 diesel::joinable!(memberships -> tenants (tenant_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(operatories -> calendars (calendar_id));
@@ -617,6 +645,7 @@ diesel::joinable!(schedule_exceptions -> operatories (operatory_id));
 diesel::joinable!(schedule_exceptions -> tenants (tenant_id));
 diesel::joinable!(series -> operatories (operatory_id));
 diesel::joinable!(series -> tenants (tenant_id));
+diesel::joinable!(subdomains_past -> tenants (tenant_id));
 diesel::joinable!(treatment_operatories -> operatories (operatory_id));
 diesel::joinable!(treatments -> tenants (tenant_id));
 diesel::joinable!(waitlist_entries -> tenants (tenant_id));
@@ -642,6 +671,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     freed_times,
     holds,
     idempotency_results,
+    invitations,
     mail_queue,
     memberships,
     operatories,
@@ -656,6 +686,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     rules_changes,
     schedule_exceptions,
     series,
+    subdomains_past,
     tenants,
     treatment_equipment,
     treatment_operatories,

@@ -34,6 +34,12 @@ pub enum Letter {
         practice: String,
         link: String,
     },
+    /// A practice asks somebody to work with it.
+    Invitation {
+        inviter: String,
+        practice: String,
+        link: String,
+    },
     /// A practice asks whether it may see somebody's record.
     PatientLink {
         name: String,
@@ -60,6 +66,7 @@ impl Letter {
             Self::PasswordChanged { .. } => "password_changed",
             Self::AccountExists { .. } => "account_exists",
             Self::PatientAccess { .. } => "patient_access",
+            Self::Invitation { .. } => "invitation",
             Self::Booked { .. } => "booked",
             Self::PatientLink { .. } => "patient_link",
         }
@@ -137,6 +144,19 @@ impl Letter {
                     format!("{practice} le invita a ver sus citas en línea. Entre o cree su cuenta, y abra este enlace antes de siete días:"),
                     link.clone(),
                     "Si usted no es paciente de este consultorio, no haga nada.".to_owned(),
+                ],
+            ),
+            Self::Invitation {
+                inviter,
+                practice,
+                link,
+            } => (
+                format!("Invitación de {practice}"),
+                "",
+                vec![
+                    format!("{inviter} le invita a trabajar con {practice} en DentiCloud. Abra este enlace antes de siete días para aceptar o rechazar:"),
+                    link.clone(),
+                    "Si no conoce este consultorio, no haga nada.".to_owned(),
                 ],
             ),
             Self::PatientLink {
@@ -224,6 +244,19 @@ impl Letter {
                     format!("{practice} invites you to see your visits online. Sign in or create your account, and open this link within seven days:"),
                     link.clone(),
                     "If you are no patient of this practice, there is nothing to do.".to_owned(),
+                ],
+            ),
+            Self::Invitation {
+                inviter,
+                practice,
+                link,
+            } => (
+                format!("Invitation from {practice}"),
+                "",
+                vec![
+                    format!("{inviter} invites you to work with {practice} on DentiCloud. Open this link within seven days to accept or decline:"),
+                    link.clone(),
+                    "If you do not know this practice, there is nothing to do.".to_owned(),
                 ],
             ),
             Self::PatientLink {

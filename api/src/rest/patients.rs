@@ -9,7 +9,7 @@ pub mod list;
 pub mod medical;
 pub mod merge;
 mod phone;
-mod record;
+pub mod record;
 pub mod relation;
 pub mod transfer;
 

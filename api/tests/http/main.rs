@@ -3,6 +3,7 @@
 // What helps tests fails as loudly as they do.
 #![allow(clippy::unwrap_used, missing_debug_implementations)]
 
+mod audit;
 mod auth;
 mod catalogue;
 mod demo;
@@ -11,5 +12,7 @@ mod isolation;
 mod mail;
 mod patients;
 mod permissions;
+mod practice;
 mod protocol;
+mod staff;
 mod support;
