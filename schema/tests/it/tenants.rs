@@ -167,6 +167,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "calendar_events",
         "clinics",
         "database_epoch",
+        "freed_times",
         "idempotency_results",
         "mail_queue",
         "operatories",
