@@ -42,6 +42,7 @@ pub struct Options {
     /// What becomes of rows that share an address or number with somebody of another name; `report`
     /// without.
     #[serde(default)]
+    #[param(inline)]
     duplicates: Duplicates,
 }
 
@@ -302,6 +303,8 @@ impl<'a> Import<'a> {
         if self.columns.is_none() {
             return Err(Problem::bad_request("The file is empty."));
         }
+        // Mistakes were told at once, the others with their bundle.
+        self.report.errors.sort_by_key(|error| error.row);
         Ok(self.report)
     }
 }
