@@ -1,13 +1,15 @@
 //! From what a client sends to a command of the engine: the one path for REST and WebSocket. Checks
 //! what the asker may do; what may be booked is the engine's to say.
 
+mod plans;
+
 use engine::command::{
-    Book, Cancel, Command, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
+    Book, Cancel, Command, Done, PatientRef, Reply, Request, Reschedule, Resize, SetStatus, Target,
 };
 use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rejection::Rejection;
-use schema::ids::AppointmentId;
+use schema::ids::{AppointmentId, BlockId, CalendarId, PatientId, SeriesId};
 use schema::models::appointment::Status;
 
 use crate::app::App;
@@ -15,10 +17,16 @@ use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::availability::{Wanted, with_alternatives};
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime, overrides,
 };
+use crate::wire::block::{BlockEdit, NewBlock};
+use crate::wire::replan::{NewReplan, NewSwap};
+use crate::wire::series::{NewSeries, SeriesCancellation, SeriesEdit};
 use crate::wire::time;
+
+pub use plans::Occurrences;
 
 /// Longer keys are refused.
 const KEY_BYTES_MAX: usize = 255;
@@ -32,6 +40,25 @@ pub enum Action {
     Cancel(Target, Cancellation),
     SetStatus(Target, NewStatus),
     EditNotes(Target, NewNotes),
+    Swap(NewSwap),
+    Replan(Box<NewReplan>),
+    BookSeries(Box<NewSeries>),
+    EditSeries(Occurrences<SeriesId>, SeriesEdit),
+    CancelSeries(Occurrences<SeriesId>, SeriesCancellation),
+    Block(Box<NewBlock>),
+    EditBlock(Occurrences<BlockId>, BlockEdit),
+    Unblock(Occurrences<BlockId>),
+}
+
+impl Action {
+    fn permission(&self) -> Permission {
+        match self {
+            Self::Block(_) | Self::EditBlock(..) | Self::Unblock(_) => {
+                Permission::CanManageSchedule
+            }
+            _ => Permission::CanManageAppointments,
+        }
+    }
 }
 
 /// An appointment, with the version that the client has seen, if it told.
@@ -50,10 +77,54 @@ pub async fn run(
     key: Option<String>,
     action: Action,
 ) -> Result<Reply, Problem> {
-    member.require_change(Permission::CanManageAppointments)?;
-    check_key(key.as_deref())?;
+    member.require_change(action.permission())?;
     let command = command(app, member, action).await?;
-    let request = Request {
+    command_of(app, member, key, command).await
+}
+
+/// Has a command done for a member, who may, under the client's key.
+///
+/// # Errors
+/// What the rules refuse, what is taken.
+pub async fn command_of(
+    app: &App,
+    member: &Member,
+    key: Option<String>,
+    command: Command,
+) -> Result<Reply, Problem> {
+    check_key(key.as_deref())?;
+    let wanted = match &command {
+        Command::Book(book) => Some(Wanted {
+            provider: book.provider,
+            treatment: book.treatment,
+            start: book.start,
+            duration: book.duration,
+        }),
+        _ => None,
+    };
+    let request = request(member, key, command);
+    let outcome = app.engine.execute(request).await.map_err(Problem::from);
+    match (outcome, wanted) {
+        (Err(refusal), Some(wanted)) => {
+            Err(with_alternatives(app, member.tenant(), refusal, &wanted).await)
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+/// What it would do, if it were given now. Nothing is changed.
+///
+/// # Errors
+/// As [`run`], but for what is refused of single visits.
+pub async fn preview(app: &App, member: &Member, action: Action) -> Result<Done, Problem> {
+    member.require_change(action.permission())?;
+    let command = command(app, member, action).await?;
+    let request = request(member, None, command);
+    Ok(app.engine.preview(&request).await?)
+}
+
+fn request(member: &Member, key: Option<String>, command: Command) -> Request {
+    Request {
         tenant: member.tenant(),
         asker: Asker::Staff,
         principal: member.actor(),
@@ -61,16 +132,7 @@ pub async fn run(
         origin: Who::from(member).origin(),
         key,
         command,
-    };
-    Ok(app.engine.execute(request).await?)
-}
-
-/// Has a command run. (For those who have Diesel's `execute` in scope.)
-///
-/// # Errors
-/// The engine's.
-pub async fn execute(app: &App, request: Request) -> Result<Reply, Refusal> {
-    app.engine.execute(request).await
+    }
 }
 
 /// Whether a client's key can be one.
@@ -86,18 +148,29 @@ pub fn check_key(key: Option<&str>) -> Result<(), Problem> {
     }
 }
 
+/// The calendar of a patient of the practice.
+async fn patient(app: &App, member: &Member, id: PatientId) -> Result<CalendarId, Problem> {
+    let found = app.patients.find(&app.app_pool, member.tenant(), id);
+    let card = found.await?.ok_or(Rejection::NotYourPatient)?;
+    Ok(card.calendar)
+}
+
+/// Has a command run. (For those who have Diesel's `execute` in scope.)
+///
+/// # Errors
+/// The engine's.
+pub async fn execute(app: &App, request: Request) -> Result<Reply, Refusal> {
+    app.engine.execute(request).await
+}
+
 async fn command(app: &App, member: &Member, action: Action) -> Result<Command, Problem> {
     Ok(match action {
         Action::Book(body) => {
-            let card = app
-                .patients
-                .find(&app.app_pool, member.tenant(), body.patient_id)
-                .await?;
-            let card = card.ok_or(Rejection::NotYourPatient)?;
+            let calendar = patient(app, member, body.patient_id).await?;
             Command::Book(Book {
                 patient: PatientRef {
                     id: body.patient_id,
-                    calendar: card.calendar,
+                    calendar,
                 },
                 provider: body.dentist_id,
                 treatment: body.treatment_id,
@@ -141,6 +214,16 @@ async fn command(app: &App, member: &Member, action: Action) -> Result<Command, 
             appointment,
             notes: body.notes.filter(|notes| !notes.trim().is_empty()),
         },
+        Action::Swap(body) => Command::Swap(plans::swap(member, &body)?),
+        Action::Replan(body) => Command::Replan(plans::replan(app, member, *body).await?),
+        Action::BookSeries(body) => {
+            Command::BookSeries(plans::new_series(app, member, *body).await?)
+        }
+        Action::EditSeries(of, body) => Command::EditSeries(plans::edit_series(member, of, body)?),
+        Action::CancelSeries(of, body) => Command::CancelSeries(plans::cancel_series(of, body)),
+        Action::Block(body) => Command::Block(plans::new_block(app, member, *body).await?),
+        Action::EditBlock(of, body) => Command::EditBlock(plans::edit_block(member, of, body)?),
+        Action::Unblock(of) => Command::Unblock(plans::unblock(of)),
     })
 }
 

@@ -8,15 +8,17 @@ use schema::ids::{TenantId, UserId};
 use uuid::Uuid;
 
 use crate::auth::api_keys::ApiKeys;
+use crate::auth::oidc::Oidc;
 use crate::auth::password::Passwords;
 use crate::auth::principal::Accounts;
-use crate::auth::throttle::LoginThrottle;
+use crate::auth::throttle::Throttle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
 use crate::public::limits::PublicLimits;
+use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::{Group, Sessions};
 use crate::ws::slots::SlotFeeds;
@@ -28,13 +30,16 @@ pub struct App {
     pub app_pool: ConnectionPool,
     pub tokens: Tokens,
     pub passwords: Passwords,
-    pub throttle: LoginThrottle,
+    pub throttle: Throttle,
     pub accounts: Accounts,
     pub api_keys: ApiKeys,
     pub mail: Mailer,
+    /// Other services to sign in with.
+    pub oidc: Oidc,
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
+    pub links: LinkThrottle,
     pub hubs: Hubs,
     pub slot_feeds: SlotFeeds,
     pub sessions: Sessions,
@@ -53,6 +58,8 @@ pub enum StartError {
     Engine(#[from] engine::StartError),
     #[error(transparent)]
     Mail(#[from] MailError),
+    #[error("sign-in services: {0}")]
+    Oidc(String),
     #[error("the Argon2 cost is not possible: {0}")]
     Argon2(String),
     #[error("cannot listen on {address}: {source}")]
@@ -103,12 +110,14 @@ impl App {
             tokens: Tokens::new(&config)?,
             passwords: Passwords::new(&config)
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
-            throttle: LoginThrottle::new(&config),
+            throttle: Throttle::new(&config),
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
             api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
             mail: Mailer::new(&config)?,
+            oidc: Oidc::new(&config)?,
             engine,
             patients: PatientCards::default(),
+            links: LinkThrottle::default(),
             hubs: Hubs::default(),
             slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),

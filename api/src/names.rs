@@ -8,10 +8,10 @@ use dashmap::DashMap;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use schema::connection::ConnectionPool;
-use schema::ids::{CalendarId, ClaimId, PatientId, TenantId};
+use schema::ids::{BlockId, CalendarId, ClaimId, PatientId, TenantId};
 use schema::models::claim::{Claim, ClaimKind};
 use schema::patients as people;
-use schema::schema::claims;
+use schema::schema::{blocks, claims};
 use schema::tenancy::{self, Access};
 
 use crate::app::App;
@@ -146,20 +146,28 @@ pub async fn of<'a>(
             tenants: vec![tenant],
             ..Access::default()
         };
-        let rows: Vec<(ClaimId, Option<String>)> =
+        let rows: Vec<(ClaimId, Option<String>, Option<BlockId>, Option<String>)> =
             tenancy::transaction(&app.app_pool, &access, async |connection| {
                 claims::table
+                    .left_join(blocks::table.on(claims::block_id.eq(blocks::id.nullable())))
                     .filter(claims::id.eq_any(titled))
-                    .select((claims::id, claims::title))
+                    .select((
+                        claims::id,
+                        claims::title,
+                        claims::block_id,
+                        blocks::kind.nullable(),
+                    ))
                     .load(connection)
                     .await
                     .map_err(Problem::from)
             })
             .await?;
-        names.titles = rows
-            .into_iter()
-            .filter_map(|(id, title)| Some((id, title?)))
-            .collect();
+        for (id, title, block, kind) in rows {
+            names.titles.extend(title.map(|title| (id, title)));
+            names
+                .blocks
+                .extend(block.zip(kind).map(|block| (id, block)));
+        }
     }
     Ok(names)
 }

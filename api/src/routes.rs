@@ -11,9 +11,10 @@ use utoipa::OpenApi;
 use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
-    admin, appointments, assignments, availability, calendars, clinics, equipment, exceptions,
-    holds, hours, input, offers, operations, operatories, patients, providers, public, sessions,
-    tenants, treatments, utilization, waitlist,
+    admin, api_keys, appointments, assignments, audit, availability, blocks, calendars, clinics,
+    equipment, exceptions, holds, hours, input, invitations, me, offers, oidc, operations,
+    operatories, own_sessions, passwords, patients, providers, public, registration, replan,
+    series, sessions, staff, tenants, treatments, utilization, waitlist,
 };
 use crate::{openapi, web_app, ws};
 
@@ -62,9 +63,62 @@ routes! {
     "/auth/refresh" { post public sessions::refresh }
     "/auth/logout" { post public sessions::logout }
     "/auth/me" { get signed_in sessions::me }
+    "/auth/register" { post public registration::register }
+    "/auth/verify-email" { post public registration::verify_email }
+    "/auth/resend-verification" { post public registration::resend_verification }
+    "/auth/forgot-password" { post public registration::forgot_password }
+    "/auth/reset-password" { post public passwords::reset }
+    "/auth/change-password" { post signed_in passwords::change }
+    "/auth/sessions" { get signed_in own_sessions::list, delete signed_in own_sessions::end_all }
+    "/auth/sessions/{id}" { delete signed_in own_sessions::end }
+
+    "/auth/oidc" { get public oidc::list }
+    "/auth/oidc/{provider}/start" { get public oidc::start }
+    "/auth/oidc/{provider}/callback" { get public oidc::callback, post public oidc::posted }
+
+    "/api-keys" {
+        get reads(CanManagePractice) api_keys::list,
+        post changes(CanManagePractice) api_keys::create,
+    }
+    // Also in a suspended practice: what has leaked must be closed.
+    "/api-keys/{id}" { delete reads(CanManagePractice) api_keys::revoke }
+
+    "/me/dentists" { get patient me::dentists }
+    "/me/appointments" { get patient me::appointments::list }
+    "/me/appointments/{id}/cancel" { post patient me::appointments::cancel }
+    "/me/appointments/{id}/confirm" { post patient me::appointments::confirm }
+    "/me/profile" { get patient me::profile::get, patch patient me::profile::update }
+    "/me/link" { post signed_in me::link }
+    "/patients/{id}/invitation" { post changes(CanManagePatients) patients::invitation::create }
 
     "/workspaces" { get signed_in tenants::workspaces }
-    "/tenant" { get member tenants::tenant }
+    "/tenant" {
+        get member tenants::tenant,
+        patch changes(CanManagePractice) tenants::update,
+    }
+    "/staff" {
+        get reads(CanManageStaff) staff::list,
+        post changes(CanManageStaff) invitations::create,
+    }
+    "/staff/invitations" { get reads(CanManageStaff) invitations::list }
+    "/staff/invitations/{id}" { delete changes(CanManageStaff) invitations::revoke }
+    "/staff/invitations/{id}/resend" { post changes(CanManageStaff) invitations::resend }
+    "/staff/{id}" {
+        patch changes(CanManageStaff) staff::update,
+        delete changes(CanManageStaff) staff::remove,
+    }
+    "/invitations" { get signed_in invitations::answer::mine }
+    "/invitations/{token}" { get secret(token) invitations::answer::get }
+    "/invitations/{token}/accept" { post secret(token) invitations::answer::accept }
+    "/invitations/{token}/reject" { post secret(token) invitations::answer::reject }
+    "/audit" { get reads(CanViewAudit) audit::list }
+    "/audit/export" { get reads(CanViewAudit) audit::export::csv }
+
+    "/admin/tenants" { get super_admin admin::tenants::list }
+    "/admin/tenants/{id}/suspend" { post super_admin admin::tenants::suspend }
+    "/admin/tenants/{id}/activate" { post super_admin admin::tenants::activate }
+    "/admin/audit" { get super_admin admin::audit::list }
+    "/admin/audit/export" { get super_admin admin::audit::csv }
 
     "/clinics" { get member clinics::list }
     "/operatories" { get member operatories::list }
@@ -157,6 +211,19 @@ routes! {
         get reads(CanViewPatients) patients::list::list,
         post changes(CanManagePatients) patients::create,
     }
+    "/patients/link" { post changes(CanManagePatients) patients::link::link }
+    "/patients/link-requests" { post changes(CanManagePatients) patients::link::requests::create }
+    "/patients/link-requests/{token}" { get secret(token) patients::link::requests::get }
+    "/patients/link-requests/{token}/accept" {
+        post secret(token) patients::link::requests::accept,
+    }
+    "/patients/link-requests/{token}/decline" {
+        post secret(token) patients::link::requests::decline,
+    }
+    "/patients/import" { post changes(CanManagePatients) patients::import::import }
+    // Everything at once is more than seeing one after the other.
+    "/patients/export" { get reads(CanManagePatients) patients::export::export }
+    "/patients/merge" { post changes(CanManagePatients) patients::merge::merge }
     "/patients/{id}" {
         get reads(CanViewPatients) patients::get,
         patch changes(CanManagePatients) patients::update,
@@ -166,18 +233,32 @@ routes! {
         get reads(CanViewPatients) patients::relation::get,
         patch changes(CanManagePatients) patients::relation::update,
     }
+    "/patients/{id}/transfer" { post changes(CanManagePatients) patients::transfer::transfer }
+    "/patients/{id}/medical" {
+        get reads(CanViewPatients) patients::medical::get,
+        put changes(CanManagePatients) patients::medical::put,
+    }
+    "/patients/{id}/medical/revisions" {
+        get reads(CanViewPatients) patients::medical::revisions,
+    }
     "/patients/{id}/archive" { post changes(CanManagePatients) patients::relation::archive }
     "/patients/{id}/restore" { post changes(CanManagePatients) patients::relation::restore }
 
-    "/calendars" { get member calendars::list }
+    "/me/link-requests" { get patient patients::link::requests::list_own }
+    "/me/link-requests/{id}/accept" { post patient patients::link::requests::accept_own }
+    "/me/link-requests/{id}/decline" { post patient patients::link::requests::decline_own }
+
+    "/calendars" { get members calendars::list }
     "/calendars/{id}" { get member calendars::get }
     "/calendars/{id}/events" { get member calendars::events }
     "/availability" { get member availability::search }
+    "/availability/explain" { get member availability::explain }
 
     "/appointments" {
         get member appointments::list,
         post changes(CanManageAppointments) appointments::create,
     }
+    "/appointments/swap" { post changes(CanManageAppointments) appointments::swap }
     "/appointments/{id}" {
         get member appointments::get,
         patch changes(CanManageAppointments) appointments::update,
@@ -186,6 +267,24 @@ routes! {
     "/appointments/{id}/resize" { post changes(CanManageAppointments) appointments::resize }
     "/appointments/{id}/cancel" { post changes(CanManageAppointments) appointments::cancel }
     "/appointments/{id}/status" { post changes(CanManageAppointments) appointments::set_status }
+
+    "/series/preview" { post changes(CanManageAppointments) series::preview }
+    "/series" { post changes(CanManageAppointments) series::create }
+    "/series/{id}" {
+        get member series::get,
+        patch changes(CanManageAppointments) series::update,
+        delete changes(CanManageAppointments) series::cancel,
+    }
+
+    "/blocks" { get member blocks::list, post changes(CanManageSchedule) blocks::create }
+    "/blocks/{id}" {
+        get member blocks::get,
+        patch changes(CanManageSchedule) blocks::update,
+        delete changes(CanManageSchedule) blocks::remove,
+    }
+
+    "/replan/preview" { post changes(CanManageAppointments) replan::preview }
+    "/replan" { post changes(CanManageAppointments) replan::run }
 
     "/holds" { post changes(CanManageAppointments) holds::create }
     "/holds/{id}" { delete changes(CanManageAppointments) holds::release }
@@ -211,6 +310,7 @@ routes! {
     }
     "/public/{subdomain}" { get public public::practice }
     "/public/{subdomain}/availability" { get public public::availability }
+    "/public/{subdomain}/availability/explain" { get public public::explain }
     "/public/{subdomain}/holds" { post public public::holds::create }
     // Without the hold's token these are 404.
     "/public/{subdomain}/holds/{id}" { delete public public::holds::release }

@@ -63,6 +63,7 @@ pub enum Command {
     Extend {
         appointment: Target,
     },
+    MergePatients(MergePatients),
     Import(Import),
     Hold(hold::Hold),
     Renew {
@@ -99,6 +100,7 @@ impl Command {
             Self::EditBlock(_) => "edit_block",
             Self::Unblock(_) => "unblock",
             Self::Extend { .. } => "extend",
+            Self::MergePatients(_) => "merge_patients",
             Self::Import(_) => "import",
             Self::Hold(_) => "hold",
             Self::Renew { .. } => "renew",
@@ -226,6 +228,14 @@ pub struct Resize {
     pub overrides: BTreeSet<Override>,
 }
 
+/// Two records of one person. Whoever asks has checked that both are the practice's, and that
+/// nobody else has anything of the one that goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MergePatients {
+    pub keep: PatientRef,
+    pub remove: PatientRef,
+}
+
 /// The busy times of an outside calendar: replaces what `source` said before within `window`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Import {
@@ -263,6 +273,12 @@ pub enum Done {
     /// Ids of the claims that are gone.
     Unblocked {
         removed: Vec<ClaimId>,
+    },
+    /// How many visits are the kept one's now.
+    Merged {
+        kept: PatientId,
+        removed: PatientId,
+        moved: usize,
     },
     Imported {
         added: usize,

@@ -177,6 +177,7 @@ mod tests {
                 series: Vec::new(),
                 blocks_put: Vec::new(),
                 blocks_del: Vec::new(),
+                merged: None,
                 rules: RulesSeen::default(),
                 key: None,
                 result: serde_json::Value::Null,

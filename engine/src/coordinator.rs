@@ -180,6 +180,12 @@ fn taken(plan: &Plan, calendar: CalendarId, claim: &Claim) -> Rejection {
     if plan.patients.contains(&calendar) {
         return Rejection::PatientBusy;
     }
+    if matches!(plan.done, Done::Merged { .. }) {
+        return Rejection::PatientsOverlap(Conflict {
+            calendar,
+            span: claim.span,
+        });
+    }
     Rejection::SlotTaken(Conflict {
         calendar,
         span: claim.span,

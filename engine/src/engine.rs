@@ -1,5 +1,7 @@
 //! The handle that the outside holds: commands in, answers, timelines and feeds out.
 
+mod holding;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,9 +9,7 @@ use std::time::Duration;
 use actix::Arbiter;
 use diesel_async::AsyncPgConnection;
 use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
-use schema::holds;
-use schema::ids::{CalendarId, ClinicId, HoldId, TenantId};
-use schema::models::hold::Hold;
+use schema::ids::{CalendarId, ClinicId, TenantId};
 use schema::tenancy::unavailable;
 use schema::{appointments, calendars};
 use schema::{epoch, log};
@@ -31,12 +31,13 @@ use crate::reaper;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
 use crate::scheduling::availability::{self, Search, Slot};
-use crate::scheduling::placement::Asker;
+use crate::scheduling::diary::Own;
+use crate::scheduling::explain::{self, Reason};
+use crate::scheduling::placement::{Asker, Wish};
 use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 use crate::settings::Settings;
-use crate::tokens::{self, HolderTokens};
 use crate::waitlist;
 use crate::writer::Writer;
 
@@ -262,34 +263,6 @@ impl Engine {
         &self.0.parts
     }
 
-    /// What makes the tokens of holds, offers and bookings.
-    #[must_use]
-    pub fn tokens(&self) -> &HolderTokens {
-        &self.0.parts.settings.tokens
-    }
-
-    /// A practice's hold, also for a day after it has ended.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn find_hold(
-        &self,
-        tenant: TenantId,
-        id: HoldId,
-    ) -> Result<Option<holds::Stored>, Failure> {
-        let mut connection = self.0.parts.connection().await?;
-        Ok(holds::find(&mut connection, tenant, id).await?)
-    }
-
-    /// The live hold of a practice that `token` belongs to.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn hold_of(&self, tenant: TenantId, token: &str) -> Result<Option<Hold>, Failure> {
-        let mut connection = self.0.parts.connection().await?;
-        Ok(holds::with_token(&mut connection, tenant, &tokens::hash(token)).await?)
-    }
-
     /// The database's epoch: positions of another one mean nothing here.
     #[must_use]
     pub fn epoch(&self) -> Uuid {
@@ -474,6 +447,25 @@ impl Engine {
         let diary = shelves.open(&parts.directory, book, &search.own).await?;
         let now = parts.clock.minute();
         Ok(availability::search(book, search, now, &diary)?)
+    }
+
+    /// Everything in the way of a visit, by the rules of `book`; `own` counts as free.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn explain(
+        &self,
+        book: &RuleBook,
+        wish: &Wish<'_>,
+        own: &Own,
+    ) -> Result<Vec<Reason>, Refusal> {
+        let parts = &self.0.parts;
+        let diary = parts.shelves.open(&parts.directory, book, own).await?;
+        let reasons = explain::explain(book, wish, parts.clock.minute(), &diary);
+        Ok(match wish.asker {
+            Asker::Staff => reasons,
+            Asker::Public => explain::for_public(reasons),
+        })
     }
 
     /// How many changes are reserved and wait for a writer.

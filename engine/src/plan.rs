@@ -5,6 +5,7 @@ mod appointment;
 mod block;
 mod hold;
 mod import;
+mod merge;
 mod overrun;
 mod replan;
 mod series;
@@ -119,6 +120,7 @@ pub(crate) async fn plan(
         Command::EditBlock(wanted) => block::edit(&planner, wanted).await,
         Command::Unblock(wanted) => block::remove(&planner, wanted).await,
         Command::Extend { appointment } => overrun::plan(&planner, *appointment).await,
+        Command::MergePatients(wanted) => merge::plan(&planner, wanted).await,
         Command::Import(wanted) => import::plan(&planner, wanted).await,
         Command::Hold(wanted) => planner.hold(wanted).await,
         Command::Renew { hold } => planner.renew(*hold).await,
@@ -370,6 +372,7 @@ impl Planner<'_> {
             series: Vec::new(),
             blocks_put: Vec::new(),
             blocks_del: Vec::new(),
+            merged: None,
             rules: schema::commit::RulesSeen::default(),
             key: self.key.cloned(),
             result: serde_json::to_value(done).map_err(|_| Failure::Internal)?,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use load_tests::bare;
 use load_tests::report::{Summary, write_json};
-use load_tests::scenario::{self, fanout, faults, kill, rush, steady, tenants, widgets};
+use load_tests::scenario::{self, fanout, faults, kill, patients, rush, steady, tenants, widgets};
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
 
@@ -54,6 +54,8 @@ enum Scenario {
     Tenants(tenants::Options),
     /// kill -9 of the server during bookings, restart, everybody goes on
     Kill(kill::Options),
+    /// A front desk searches among very many patients, beside very many practices
+    Patients(patients::Options),
     /// Connections cut at random, kills, slow readers: every follower ends with the server's state
     Faults(faults::Options),
     /// One calendar, many sockets: from a change to the last of them, beside a bare server
@@ -156,6 +158,9 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
     let played = match &arguments.scenario {
         None | Some(Scenario::All) => scenario::all(&setup, seed, &mut tell).await,
         Some(Scenario::Steady(options)) => steady::run(&setup, options, seed).await.map(&mut tell),
+        Some(Scenario::Patients(options)) => {
+            patients::run(&setup, options, seed).await.map(&mut tell)
+        }
         Some(Scenario::Rush(options)) => rush::run(&setup, options).await.map(&mut tell),
         Some(Scenario::Tenants(options)) => tenants::run(&setup, options, seed)
             .await

@@ -3,6 +3,7 @@
 pub mod fanout;
 pub mod faults;
 pub mod kill;
+pub mod patients;
 pub mod rush;
 pub mod steady;
 pub mod tenants;

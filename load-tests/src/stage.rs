@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use diesel::QueryDsl;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -175,6 +175,25 @@ impl Stage {
     pub async fn analyse(&self) -> Outcome<()> {
         let mut database = self.database.connect().await?;
         Ok(database.batch_execute("ANALYZE").await?)
+    }
+
+    /// A connection of the superuser's, for what only a scenario needs.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn connect(&self) -> Outcome<AsyncPgConnection> {
+        self.database.connect().await
+    }
+
+    /// Stops the server, where nothing was booked that could be held against anything.
+    ///
+    /// # Errors
+    /// When it does not stop by itself.
+    pub async fn stop(mut self) -> Outcome<()> {
+        match self.server.take() {
+            Some(server) => server.stop().await,
+            None => Ok(()),
+        }
     }
 
     /// Memory of the server, in KiB.

@@ -1,5 +1,7 @@
 //! Reading appointments as the engine needs them to decide.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::QueryResult;
 use diesel::prelude::*;
@@ -7,10 +9,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
 use crate::ids::{
-    AppointmentId, OperatoryId, PatientId, ProviderId, SeriesId, TenantId, TreatmentId, UserId,
+    AppointmentId, CalendarId, OperatoryId, PatientId, ProviderId, SeriesId, TenantId, TreatmentId,
+    UserId,
 };
 use crate::models::appointment::{Appointment, CancelCode, Status};
-use crate::schema::appointments;
+use crate::schema::{appointments, claims_past};
 use crate::span::{DAY, Minute, Span};
 
 /// An appointment's row as the database has it.
@@ -89,6 +92,41 @@ pub async fn find(
         .optional()?
         .map(Appointment::try_from)
         .transpose()
+}
+
+/// All visits of a patient to the tenant, by start.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_patient(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    patient: PatientId,
+) -> QueryResult<Vec<Appointment>> {
+    let rows: Vec<Row> = appointments::table
+        .filter(appointments::tenant_id.eq(tenant))
+        .filter(appointments::patient_id.eq(patient))
+        .order((appointments::start_at, appointments::id))
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(Appointment::try_from).collect()
+}
+
+/// The visits whose claims on a calendar are settled: they are kept aside and change no more.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn settled_on(
+    connection: &mut AsyncPgConnection,
+    calendar: CalendarId,
+) -> QueryResult<BTreeSet<AppointmentId>> {
+    let ids: Vec<Option<AppointmentId>> = claims_past::table
+        .filter(claims_past::calendar_id.eq(calendar))
+        .select(claims_past::appointment_id)
+        .load(connection)
+        .await?;
+    Ok(ids.into_iter().flatten().collect())
 }
 
 /// The visits of a series, by the starts that its rule gave them.

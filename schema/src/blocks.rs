@@ -29,7 +29,7 @@ pub struct BlockClaim {
 /// A block's row as the database has it.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = blocks)]
-pub struct Row {
+struct Row {
     id: BlockId,
     tenant_id: TenantId,
     version: i64,
@@ -87,6 +87,50 @@ pub async fn find(
         .optional()?
         .map(Block::try_from)
         .transpose()
+}
+
+/// Which blocks to list.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub tenant: TenantId,
+    /// Those that take time in it.
+    pub range: Span,
+    pub calendar: Option<CalendarId>,
+    /// Only later ids.
+    pub after: Option<BlockId>,
+}
+
+/// At most `limit` blocks, by id.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn list(
+    connection: &mut AsyncPgConnection,
+    wanted: &Wanted,
+    limit: i64,
+) -> QueryResult<Vec<Block>> {
+    let in_range = diesel::dsl::sql::<Bool>(
+        "EXISTS (SELECT FROM claims k WHERE k.block_id = blocks.id AND k.during && tstzrange(",
+    )
+    .bind::<Timestamptz, _>(wanted.range.start().to_utc())
+    .sql(", ")
+    .bind::<Timestamptz, _>(wanted.range.end().to_utc())
+    .sql("))");
+    let mut query = blocks::table
+        .filter(blocks::tenant_id.eq(wanted.tenant))
+        .filter(in_range)
+        .order(blocks::id)
+        .limit(limit)
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(calendar) = wanted.calendar {
+        query = query.filter(blocks::calendar_id.eq(calendar));
+    }
+    if let Some(after) = wanted.after {
+        query = query.filter(blocks::id.gt(after));
+    }
+    let rows: Vec<Row> = query.load(connection).await?;
+    rows.into_iter().map(Block::try_from).collect()
 }
 
 #[derive(QueryableByName)]

@@ -6,6 +6,7 @@
 
 pub mod freed;
 pub mod holds;
+mod merge;
 mod rows;
 mod statements;
 
@@ -20,7 +21,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audit_log::Origin;
-use crate::ids::{AppointmentId, BlockId, CalendarId, ClinicId, TenantId, TxId};
+use crate::ids::{AppointmentId, BlockId, CalendarId, ClinicId, PatientId, TenantId, TxId, UserId};
 use crate::models::appointment::Appointment;
 use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
@@ -57,11 +58,22 @@ pub struct Change {
     pub blocks_put: Vec<Block>,
     /// Of which no claim is left.
     pub blocks_del: Vec<BlockId>,
+    /// Two patients' records that become one; their visits are among `appointments`.
+    pub merged: Option<MergedRecords>,
     /// The rules that the decision has seen.
     pub rules: RulesSeen,
     pub key: Option<Key>,
     /// What the command answers, kept for replays.
     pub result: Value,
+}
+
+/// Two patients' records that become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergedRecords {
+    pub kept: PatientId,
+    pub removed: PatientId,
+    /// Who merges them, if it is a person.
+    pub user: Option<UserId>,
 }
 
 /// What a claim's row says beside what events carry.

@@ -21,6 +21,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    account_tokens (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        purpose -> Text,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -271,6 +283,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        email -> Text,
+        role -> Text,
+        permissions -> Array<Nullable<Text>>,
+        token_hash -> Bytea,
+        invited_by -> Uuid,
+        status -> Text,
+        expires_at -> Timestamptz,
+        sent_at -> Timestamptz,
+        answered_by -> Nullable<Uuid>,
+        answered_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     mail_queue (id) {
         id -> Uuid,
         recipient -> Text,
@@ -353,6 +383,18 @@ diesel::table! {
         allergies -> Array<Nullable<Text>>,
         medications -> Array<Nullable<Text>>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    patient_invitations (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -467,6 +509,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    subdomains_past (subdomain) {
+        subdomain -> Text,
+        tenant_id -> Uuid,
+        left_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     tenants (id) {
         id -> Uuid,
         name -> Text,
@@ -479,6 +529,7 @@ diesel::table! {
         policy -> Jsonb,
         rules_version -> Int8,
         created_at -> Timestamptz,
+        branding -> Jsonb,
     }
 }
 
@@ -523,6 +574,15 @@ diesel::table! {
         slot_interval_min -> Nullable<Int2>,
         daily_cap -> Nullable<Int2>,
         active -> Bool,
+    }
+}
+
+diesel::table! {
+    user_identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
     }
 }
 
@@ -575,6 +635,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(account_tokens -> users (user_id));
 diesel::joinable!(api_keys -> tenants (tenant_id));
 diesel::joinable!(api_keys -> users (created_by));
 diesel::joinable!(appointments -> operatories (operatory_id));
@@ -594,6 +655,7 @@ diesel::joinable!(freed_times -> tenants (tenant_id));
 diesel::joinable!(holds -> operatories (operatory_id));
 diesel::joinable!(holds -> tenants (tenant_id));
 diesel::joinable!(idempotency_results -> tenants (tenant_id));
+diesel::joinable!(invitations -> tenants (tenant_id));
 diesel::joinable!(memberships -> tenants (tenant_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(operatories -> calendars (calendar_id));
@@ -617,14 +679,17 @@ diesel::joinable!(schedule_exceptions -> operatories (operatory_id));
 diesel::joinable!(schedule_exceptions -> tenants (tenant_id));
 diesel::joinable!(series -> operatories (operatory_id));
 diesel::joinable!(series -> tenants (tenant_id));
+diesel::joinable!(subdomains_past -> tenants (tenant_id));
 diesel::joinable!(treatment_operatories -> operatories (operatory_id));
 diesel::joinable!(treatments -> tenants (tenant_id));
+diesel::joinable!(user_identities -> users (user_id));
 diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> operatories (operatory_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
+    account_tokens,
     api_keys,
     appointments,
     assignment_hours,
@@ -642,11 +707,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     freed_times,
     holds,
     idempotency_results,
+    invitations,
     mail_queue,
     memberships,
     operatories,
     outbox,
     patient_dentists,
+    patient_invitations,
     patient_link_requests,
     patient_medical,
     patients,
@@ -656,11 +723,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     rules_changes,
     schedule_exceptions,
     series,
+    subdomains_past,
     tenants,
     treatment_equipment,
     treatment_operatories,
     treatment_providers,
     treatments,
+    user_identities,
     users,
     waitlist_entries,
     waitlist_offers,

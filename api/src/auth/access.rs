@@ -1,6 +1,6 @@
 //! Who may use a route or a frame. Every line of `routes.rs` and of `ws/kinds.rs` names one of these
 //! rules; it is enforced from there, before the handler runs, told in the OpenAPI document and in
-//! `docs/PERMISSIONS.md`, and walked by `api/tests/http/walk`.
+//! `docs/PERMISSIONS.md`, and walked by `api/tests/live/walk`.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
 use crate::auth::permissions::Permission;
-use crate::auth::principal::{Member, Principal};
+use crate::auth::principal::{Member, Members, Principal};
 use crate::problem::Problem;
 
 /// What is asked of whoever comes.
@@ -24,6 +24,8 @@ pub enum AccessRule {
     SignedIn,
     /// A membership in the practice at work in, whatever it allows.
     Member,
+    /// A membership in each practice that the query's `tenants` names, or else as [`Self::Member`].
+    Members,
     /// A membership with the permission.
     Reads(Permission),
     /// A membership with the permission, in a practice that is not suspended.
@@ -49,6 +51,9 @@ macro_rules! access_rule {
     };
     (member) => {
         $crate::auth::access::AccessRule::Member
+    };
+    (members) => {
+        $crate::auth::access::AccessRule::Members
     };
     (reads($permission:ident)) => {
         $crate::auth::access::AccessRule::Reads($crate::auth::permissions::Permission::$permission)
@@ -96,7 +101,9 @@ impl AccessRule {
                 member.require_change(permission)
             }
             Self::Patient | Self::SuperAdmin => self.check_account(&member.principal),
-            Self::Public | Self::Secret(_) | Self::SignedIn | Self::Member => Ok(()),
+            Self::Public | Self::Secret(_) | Self::SignedIn | Self::Member | Self::Members => {
+                Ok(())
+            }
         }
     }
 
@@ -130,6 +137,9 @@ impl AccessRule {
             let member = Member::from_request(request, &mut Payload::None).await?;
             self.check_member(&member)?;
             request.extensions_mut().insert(member);
+        } else if self == Self::Members {
+            let members = Members::from_request(request, &mut Payload::None).await?;
+            request.extensions_mut().insert(members);
         } else if self.wants_token() {
             let principal = Principal::from_request(request, &mut Payload::None).await?;
             self.check_account(&principal)?;
@@ -162,6 +172,7 @@ impl fmt::Display for AccessRule {
             Self::Secret(parameter) => write!(f, "whoever has the `{parameter}`"),
             Self::SignedIn => write!(f, "anybody who is signed in"),
             Self::Member => write!(f, "members of the practice"),
+            Self::Members => write!(f, "members of each practice that is named"),
             Self::Reads(permission) => write!(f, "members with `{}`", permission.name()),
             Self::Changes(permission) => write!(
                 f,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 macro_rules! permissions {
     ($($(#[doc = $about:literal])+ $name:ident $wire:literal [$($role:literal),+],)+) => {
         /// Something that a member of a practice may be allowed to do.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
         #[serde(rename_all = "camelCase")]
         pub enum Permission { $($(#[doc = $about])+ $name),+ }
 

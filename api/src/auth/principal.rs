@@ -5,6 +5,7 @@
 
 mod account;
 
+use std::collections::BTreeSet;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -371,6 +372,52 @@ impl FromRequest for Member {
             let member = member_of(principal, tenant)?;
             tracing::Span::current().record("tenant", tracing::field::display(member.tenant()));
             Ok(member)
+        })
+    }
+}
+
+/// Practices that are looked at side by side at once.
+const SIDE_BY_SIDE_MAX: usize = 20;
+
+/// Somebody at work in several practices: those that the query names as `tenants=<id>,<id>`, or else
+/// the one of [`Member`]. At least one.
+#[derive(Clone, Debug)]
+pub struct Members(pub Vec<Member>);
+
+impl FromRequest for Members {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if let Some(known) = found::<Self>(request) {
+            return Box::pin(ready(Ok(known)));
+        }
+        let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+        let named = query.ok().and_then(|pairs| {
+            let mut pairs = pairs.into_inner().into_iter();
+            pairs
+                .find(|(name, _)| name == "tenants")
+                .map(|(_, ids)| ids)
+        });
+        let Some(named) = named else {
+            let member = Member::from_request(request, payload);
+            return Box::pin(async move { Ok(Self(vec![member.await?])) });
+        };
+        let principal = Principal::from_request(request, payload);
+        Box::pin(async move {
+            let principal = principal.await?;
+            let tenants: Result<BTreeSet<TenantId>, _> =
+                named.split(',').map(|id| id.trim().parse()).collect();
+            let tenants = tenants
+                .ok()
+                .filter(|tenants| tenants.len() <= SIDE_BY_SIDE_MAX)
+                .ok_or_else(|| {
+                    Problem::bad_request("tenants are ids of practices, at most 20, with commas.")
+                })?;
+            let members = tenants
+                .into_iter()
+                .map(|tenant| member_of(principal.clone(), Some(tenant)));
+            Ok(Self(members.collect::<Result<_, _>>()?))
         })
     }
 }

@@ -34,6 +34,18 @@ pub enum Letter {
         practice: String,
         link: String,
     },
+    /// A practice asks somebody to work with it.
+    Invitation {
+        inviter: String,
+        practice: String,
+        link: String,
+    },
+    /// A practice asks whether it may see somebody's record.
+    PatientLink {
+        name: String,
+        practice: String,
+        link: String,
+    },
 }
 
 /// A letter as it is read.
@@ -54,7 +66,9 @@ impl Letter {
             Self::PasswordChanged { .. } => "password_changed",
             Self::AccountExists { .. } => "account_exists",
             Self::PatientAccess { .. } => "patient_access",
+            Self::Invitation { .. } => "invitation",
             Self::Booked { .. } => "booked",
+            Self::PatientLink { .. } => "patient_link",
         }
     }
 
@@ -132,6 +146,32 @@ impl Letter {
                     "Si usted no es paciente de este consultorio, no haga nada.".to_owned(),
                 ],
             ),
+            Self::Invitation {
+                inviter,
+                practice,
+                link,
+            } => (
+                format!("Invitación de {practice}"),
+                "",
+                vec![
+                    format!("{inviter} le invita a trabajar con {practice} en DentiCloud. Abra este enlace antes de siete días para aceptar o rechazar:"),
+                    link.clone(),
+                    "Si no conoce este consultorio, no haga nada.".to_owned(),
+                ],
+            ),
+            Self::PatientLink {
+                name,
+                practice,
+                link,
+            } => (
+                format!("{practice} quiere ver su ficha"),
+                name,
+                vec![
+                    format!("{practice} pide su permiso para ver su ficha de paciente, con sus datos médicos. Para aceptar o negar, abra este enlace antes de siete días:"),
+                    link.clone(),
+                    "Si usted no conoce este consultorio, no haga nada: no verá nada de usted.".to_owned(),
+                ],
+            ),
             Self::Booked {
                 name,
                 practice,
@@ -206,6 +246,32 @@ impl Letter {
                     "If you are no patient of this practice, there is nothing to do.".to_owned(),
                 ],
             ),
+            Self::Invitation {
+                inviter,
+                practice,
+                link,
+            } => (
+                format!("Invitation from {practice}"),
+                "",
+                vec![
+                    format!("{inviter} invites you to work with {practice} on DentiCloud. Open this link within seven days to accept or decline:"),
+                    link.clone(),
+                    "If you do not know this practice, there is nothing to do.".to_owned(),
+                ],
+            ),
+            Self::PatientLink {
+                name,
+                practice,
+                link,
+            } => (
+                format!("{practice} would like to see your record"),
+                name,
+                vec![
+                    format!("{practice} asks whether it may see your patient's record, with its medical facts. To accept or refuse, open this link within seven days:"),
+                    link.clone(),
+                    "If you do not know this practice, there is nothing to do: it will see nothing of you.".to_owned(),
+                ],
+            ),
             Self::Booked {
                 name,
                 practice,
@@ -257,6 +323,11 @@ mod tests {
                 link: link.clone(),
             },
             Letter::PatientAccess {
+                name: name.clone(),
+                practice: "Sol".to_owned(),
+                link: link.clone(),
+            },
+            Letter::PatientLink {
                 name,
                 practice: "Sol".to_owned(),
                 link: link.clone(),

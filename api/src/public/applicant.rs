@@ -195,14 +195,23 @@ pub async fn give_up_place(
     .execute(connection)
     .await?;
     // A record that nobody booked for is nobody's patient.
-    diesel::delete(
-        patient_dentists::table
-            .filter(patient_dentists::tenant_id.eq(tenant))
-            .filter(patient_dentists::patient_id.eq(record_of(hold).patient)),
-    )
-    .execute(connection)
-    .await?;
+    diesel::update(relation_of(tenant, hold))
+        .set((
+            patient_dentists::status.eq("ended"),
+            patient_dentists::ended_on.eq(diesel::dsl::sql::<Nullable<Date>>("CURRENT_DATE")),
+        ))
+        .execute(connection)
+        .await?;
     Ok(())
+}
+
+/// The practice's relation to the record that a hold's booking has made.
+#[diesel::dsl::auto_type]
+fn relation_of(tenant: TenantId, hold: HoldId) -> _ {
+    let patient: PatientId = record_of(hold).patient;
+    patient_dentists::table
+        .filter(patient_dentists::tenant_id.eq(tenant))
+        .filter(patient_dentists::patient_id.eq(patient))
 }
 
 #[derive(QueryableByName)]
@@ -226,7 +235,7 @@ async fn known(
         "SELECT p.id, p.calendar_id FROM patients p \
          JOIN patient_dentists r ON r.patient_id = p.id AND r.tenant_id = $1 AND r.status = 'active' \
          WHERE (p.email = $2 OR p.phone = $3) AND p.id <> $7 \
-         AND search_text(p.first_name) = search_text($4) AND search_text(p.last_name) = search_text($5) \
+         AND fold_text(p.first_name) = fold_text($4) AND fold_text(p.last_name) = fold_text($5) \
          AND (p.date_of_birth = $6 OR p.date_of_birth IS NULL OR $6 IS NULL) \
          ORDER BY p.created_at, p.id LIMIT 1",
     )
@@ -260,13 +269,23 @@ pub async fn record(
     is_free: impl AsyncFn(CalendarId) -> Result<bool, Problem>,
 ) -> Result<Found, Problem> {
     let new = record_of(hold);
+    // A repeated attempt finds the record that the one before it has made.
+    let made = diesel::update(relation_of(tenant, hold))
+        .set((
+            patient_dentists::status.eq("active"),
+            patient_dentists::ended_on.eq(None::<NaiveDate>),
+        ))
+        .execute(connection)
+        .await?;
+    if made == 1 {
+        return Ok(new);
+    }
     connection.batch_execute("SAVEPOINT new_record").await?;
     diesel::insert_into(calendars::table)
         .values((
             calendars::id.eq(new.calendar),
             calendars::kind.eq("patient"),
         ))
-        .on_conflict_do_nothing()
         .execute(connection)
         .await?;
     diesel::insert_into(patients::table)
@@ -279,7 +298,6 @@ pub async fn record(
             patients::phone.eq(&who.phone),
             patients::date_of_birth.eq(who.date_of_birth),
         ))
-        .on_conflict_do_nothing()
         .execute(connection)
         .await?;
     diesel::insert_into(patient_dentists::table)
@@ -287,7 +305,6 @@ pub async fn record(
             patient_dentists::tenant_id.eq(tenant),
             patient_dentists::patient_id.eq(new.patient),
         ))
-        .on_conflict_do_nothing()
         .execute(connection)
         .await?;
     let known = known(connection, tenant, who, new.patient).await?;

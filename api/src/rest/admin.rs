@@ -1,7 +1,10 @@
-//! What super admins do: the places that belong to no practice, and who may use them when.
+//! What super admins do: they look after practices, and after the places that belong to none, with
+//! who may use them when. No practice is open to them: no patient and no visit is theirs to see.
 
 pub mod assignments;
+pub mod audit;
 pub mod clinics;
 pub mod exceptions;
 pub mod lending;
 pub mod operatories;
+pub mod tenants;

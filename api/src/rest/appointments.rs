@@ -18,6 +18,8 @@ use crate::rest::input::Input;
 use crate::wire::appointment::{
     AppointmentView, Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
 };
+use crate::wire::outcome::Outcome;
+use crate::wire::replan::{AppointmentsView, NewSwap};
 
 pub use list::{__path_list, list};
 
@@ -38,7 +40,7 @@ pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// The version in `If-Match`; `*` is any.
-fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+pub(crate) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
         return Ok(None);
     };
@@ -49,19 +51,23 @@ fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let version = text.trim_start_matches("W/").trim_matches('"').parse();
     version
         .map(Some)
-        .map_err(|_| Problem::invalid("If-Match", "an appointment's ETag"))
+        .map_err(|_| Problem::invalid("If-Match", "the ETag of what is changed"))
 }
 
-fn answer(status: StatusCode, view: &AppointmentView, replay: bool) -> HttpResponse {
+/// An answer with its ETag.
+pub(crate) fn answer(status: StatusCode, outcome: &Outcome, replay: bool) -> HttpResponse {
     let mut response = HttpResponse::build(status);
-    response.insert_header((header::ETAG, format!("\"{}\"", view.version)));
+    if let Some(version) = outcome.version() {
+        response.insert_header((header::ETAG, format!("\"{version}\"")));
+    }
     if replay {
         response.insert_header((REPLAY_HEADER, "true"));
     }
-    response.json(view)
+    response.json(outcome)
 }
 
-async fn act(
+/// Has it done and answers it.
+pub(super) async fn act(
     app: &App,
     member: &Member,
     request: &HttpRequest,
@@ -69,11 +75,8 @@ async fn act(
     action: Action,
 ) -> Result<HttpResponse, Problem> {
     let reply: Reply = actions::run(app, member, key(request)?, action).await?;
-    Ok(answer(
-        status,
-        &AppointmentView::of(&reply, member.may(Permission::CanViewPatients))?,
-        reply.replay,
-    ))
+    let outcome = Outcome::of(&reply, member.may(Permission::CanViewPatients))?;
+    Ok(answer(status, &outcome, reply.replay))
 }
 
 /// Books a visit: every calendar that it needs, or none.
@@ -109,11 +112,9 @@ pub async fn get(
         found.ok_or_else(Problem::not_found)
     })
     .await?;
-    Ok(answer(
-        StatusCode::OK,
-        &AppointmentView::new(found, member.may(Permission::CanViewPatients)),
-        false,
-    ))
+    let view = AppointmentView::new(found, member.may(Permission::CanViewPatients));
+    let outcome = Outcome::Appointment(Box::new(view));
+    Ok(answer(StatusCode::OK, &outcome, false))
 }
 
 /// Changes the notes.
@@ -159,6 +160,29 @@ pub async fn resize(
 ) -> Result<HttpResponse, Problem> {
     let action = Action::Resize(target(*id, seen(&request)?), body.0);
     act(&app, &member, &request, StatusCode::OK, action).await
+}
+
+/// Lets two visits change places, in one moment: times, and providers and operatories as far as the
+/// rules let both.
+#[utoipa::path(post, path = "/appointments/swap", tag = "appointments", request_body = NewSwap,
+    params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = AppointmentsView),
+        (status = 409, description = "`slot_taken`, `patient_busy`, `wrong_status`"),
+        (status = 412, description = "`stale`")))]
+pub async fn swap(
+    app: web::Data<App>,
+    member: Member,
+    request: HttpRequest,
+    body: Input<NewSwap>,
+) -> Result<HttpResponse, Problem> {
+    act(
+        &app,
+        &member,
+        &request,
+        StatusCode::OK,
+        Action::Swap(body.0),
+    )
+    .await
 }
 
 /// Cancels a visit; its time comes free.

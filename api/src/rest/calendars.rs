@@ -1,5 +1,6 @@
 //! Calendars: which there are, what is taken, and the log of changes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::permissions::Permission;
-use crate::auth::principal::Member;
+use crate::auth::principal::{Member, Members};
 use crate::names;
 use crate::problem::Problem;
 use crate::rest::page::Page;
@@ -100,17 +101,30 @@ pub async fn readable(app: &App, tenant: TenantId, id: CalendarId) -> Result<Arc
     Ok(app.engine.calendar(id).await?)
 }
 
-/// The calendars that the practice works with.
-#[utoipa::path(get, path = "/calendars", tag = "calendars",
+/// Whose calendars.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SideBySide {
+    /// Ids of practices that you work for, with commas: their calendars side by side. Without, those
+    /// of the one that you are at work in.
+    #[allow(dead_code)] // read by the route's access rule, see `Members`
+    tenants: Option<String>,
+}
+
+/// The calendars that the practice works with, or several practices.
+#[utoipa::path(get, path = "/calendars", tag = "calendars", params(SideBySide),
     responses((status = 200, body = Page<CalendarView>)))]
 pub async fn list(
     app: web::Data<App>,
-    member: Member,
+    members: Members,
 ) -> Result<web::Json<Page<CalendarView>>, Problem> {
-    let rules = app.engine.rules(member.tenant()).await?;
-    let people = rules.providers.values().filter(|provider| provider.active);
-    let mut items: Vec<CalendarView> = people
-        .map(|provider| CalendarView {
+    let mut items: Vec<CalendarView> = Vec::new();
+    // Practices share chairs: each is told once.
+    let mut chairs_told = BTreeSet::new();
+    for member in &members.0 {
+        let rules = app.engine.rules(member.tenant()).await?;
+        let people = rules.providers.values().filter(|provider| provider.active);
+        items.extend(people.map(|provider| CalendarView {
             id: provider.calendar,
             kind: match provider.role {
                 schema::models::pattern::Role::Dentist => Kind::Dentist,
@@ -121,31 +135,31 @@ pub async fn list(
             owner_id: provider.id.0,
             clinic_id: None,
             zone: rules.zone.name().to_owned(),
-        })
-        .collect();
-    let chairs = rules
-        .operatories
-        .values()
-        .filter(|operatory| operatory.active);
-    items.extend(chairs.map(|operatory| CalendarView {
-        id: operatory.calendar,
-        kind: Kind::Operatory,
-        name: operatory.name.clone(),
-        tenant_id: None,
-        owner_id: operatory.id.0,
-        clinic_id: Some(operatory.clinic.0),
-        zone: operatory.zone.name().to_owned(),
-    }));
-    let machines = rules.equipment.values().filter(|machine| machine.active);
-    items.extend(machines.map(|machine| CalendarView {
-        id: machine.calendar,
-        kind: Kind::Equipment,
-        name: machine.name.clone(),
-        tenant_id: Some(rules.tenant),
-        owner_id: machine.id,
-        clinic_id: machine.clinic.map(|clinic| clinic.0),
-        zone: rules.zone.name().to_owned(),
-    }));
+        }));
+        let machines = rules.equipment.values().filter(|machine| machine.active);
+        items.extend(machines.map(|machine| CalendarView {
+            id: machine.calendar,
+            kind: Kind::Equipment,
+            name: machine.name.clone(),
+            tenant_id: Some(rules.tenant),
+            owner_id: machine.id,
+            clinic_id: machine.clinic.map(|clinic| clinic.0),
+            zone: rules.zone.name().to_owned(),
+        }));
+        let chairs = rules
+            .operatories
+            .values()
+            .filter(|operatory| operatory.active && chairs_told.insert(operatory.calendar));
+        items.extend(chairs.map(|operatory| CalendarView {
+            id: operatory.calendar,
+            kind: Kind::Operatory,
+            name: operatory.name.clone(),
+            tenant_id: None,
+            owner_id: operatory.id.0,
+            clinic_id: Some(operatory.clinic.0),
+            zone: operatory.zone.name().to_owned(),
+        }));
+    }
     Ok(web::Json(Page::whole(items)))
 }
 

@@ -74,6 +74,49 @@ where
     }
 }
 
+/// As [`Input`], where no body at all is fine, too.
+#[derive(Debug)]
+pub struct MaybeInput<T>(pub Option<T>);
+
+impl<T> FromRequest for MaybeInput<T>
+where
+    T: DeserializeOwned + Validate<Context = ()> + 'static,
+{
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await?;
+            if bytes.is_empty() {
+                return Ok(Self(None));
+            }
+            let body: T = serde_json::from_slice(&bytes)
+                .map_err(|error| json_problem(&JsonPayloadError::Deserialize(error)))?;
+            body.validate().map_err(|report| invalid(&report))?;
+            Ok(Self(Some(body)))
+        })
+    }
+}
+
+/// The JSON body of a request that may have none, checked as [`Input`] is.
+///
+/// # Errors
+/// 400 for what is no JSON, 422 for fields that cannot be taken.
+pub(crate) fn optional<T>(body: &[u8]) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Validate<Context = ()> + Default,
+{
+    if body.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    let body: T = serde_json::from_slice(body)
+        .map_err(|error| json_problem(&JsonPayloadError::Deserialize(error)))?;
+    body.validate().map_err(|report| invalid(&report))?;
+    Ok(body)
+}
+
 /// What a body's own validation found.
 pub(crate) fn invalid(report: &garde::Report) -> Problem {
     let errors = report.iter().map(|(path, error)| FieldError {

@@ -1,11 +1,18 @@
 //! A practice's patients. One person has one record, whoever treats them; a practice sees it while
 //! it has an active relation.
 
+pub mod export;
 pub mod history;
+pub mod import;
+pub mod invitation;
+pub mod link;
 pub mod list;
+pub mod medical;
+pub mod merge;
 mod phone;
-mod record;
+pub mod record;
 pub mod relation;
+pub mod transfer;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -58,7 +65,11 @@ pub async fn create(
         if !allow_duplicate {
             refuse_duplicate(connection, tenant, &row).await?;
         }
-        insert(connection, tenant, &[&row]).await?;
+        let addition = Addition {
+            record: &row,
+            notes: None,
+        };
+        insert(connection, tenant, &[addition]).await?;
         // Read, not returned by the insert: it can be seen only now that the relation is there.
         let created = find(connection, tenant, row.id).await?;
         let entry = Entry::new("patient.created").on(row.id).after(&created);
@@ -175,12 +186,20 @@ async fn refuse_duplicate(
     Err(problem.with_candidates(candidates.collect()))
 }
 
+/// Somebody new to the practice.
+struct Addition<'a> {
+    record: &'a NewRow,
+    /// The practice's own.
+    notes: Option<&'a str>,
+}
+
 /// Adds records, each with its calendar and its relation to the practice.
 async fn insert(
     connection: &mut AsyncPgConnection,
     tenant: TenantId,
-    rows: &[&NewRow],
+    additions: &[Addition<'_>],
 ) -> Result<(), Problem> {
+    let rows: Vec<&NewRow> = additions.iter().map(|one| one.record).collect();
     let calendars: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -195,15 +214,16 @@ async fn insert(
         .execute(connection)
         .await?;
     diesel::insert_into(patients::table)
-        .values(rows.to_vec())
+        .values(rows)
         .execute(connection)
         .await?;
-    let relations: Vec<_> = rows
+    let relations: Vec<_> = additions
         .iter()
-        .map(|row| {
+        .map(|one| {
             (
                 patient_dentists::tenant_id.eq(tenant),
-                patient_dentists::patient_id.eq(row.id),
+                patient_dentists::patient_id.eq(one.record.id),
+                patient_dentists::notes.eq(one.notes),
             )
         })
         .collect();

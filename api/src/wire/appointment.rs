@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use engine::command::{Done, Reply};
 use engine::scheduling::rejection::Override;
 use garde::Validate;
@@ -161,6 +161,12 @@ pub struct AppointmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub series_id: Option<SeriesId>,
+    /// Of a series' visit: the local start that the rule gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<NaiveDateTime>,
+    /// Of a series' visit: moved on its own, so that edits of the series leave it alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub detached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,6 +197,8 @@ impl AppointmentView {
             operatory_id: appointment.operatory,
             treatment_id: appointment.treatment,
             series_id: appointment.series,
+            occurrence: appointment.occurrence,
+            detached: appointment.detached,
             notes: appointment.notes.filter(|_| sees_patients),
             cancel_reason: appointment.cancel_reason.filter(|_| sees_patients),
             cancel_reason_code: appointment.cancel_code,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use engine::scheduling::rulebook::RuleBook;
 use schema::ids::{
-    AppointmentId, ClaimId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId,
+    AppointmentId, BlockId, ClaimId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId,
 };
 use schema::models::appointment::Status;
 use schema::models::claim::{Claim, ClaimKind};
@@ -49,6 +49,8 @@ pub struct Names {
     pub treatments: HashMap<TreatmentId, String>,
     /// Titles of blocks and external times.
     pub titles: HashMap<ClaimId, String>,
+    /// Blocks behind claims, and what kind they are.
+    pub blocks: HashMap<ClaimId, (BlockId, String)>,
 }
 
 impl Names {
@@ -77,6 +79,13 @@ pub struct Entry {
     pub end: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Of a block's occurrence: the block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    pub block_id: Option<BlockId>,
+    /// `time_off`, `meeting`, `cleaning` or `other`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appointment: Option<EntryAppointment>,
 }
@@ -117,6 +126,8 @@ impl Entry {
             start: claim.span.start().to_utc(),
             end: claim.span.end().to_utc(),
             title: None,
+            block_id: None,
+            block_kind: None,
             appointment: None,
         };
         if visibility == Visibility::Busy {
@@ -145,9 +156,12 @@ impl Entry {
             }
             ClaimKind::Hold { .. } | ClaimKind::Block | ClaimKind::External => None,
         };
+        let block = names.blocks.get(&claim.id);
         Self {
             kind: claim.kind.name(),
             title: names.titles.get(&claim.id).cloned(),
+            block_id: block.map(|(id, _)| *id),
+            block_kind: block.map(|(_, kind)| kind.clone()),
             appointment,
             ..bare
         }

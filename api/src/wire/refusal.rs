@@ -35,9 +35,10 @@ impl From<Rejection> for Problem {
             one => (one, [].as_slice()),
         };
         let status = match one {
-            Rejection::SlotTaken(_) | Rejection::PatientBusy | Rejection::WrongStatus => {
-                StatusCode::CONFLICT
-            }
+            Rejection::SlotTaken(_)
+            | Rejection::PatientBusy
+            | Rejection::PatientsOverlap(_)
+            | Rejection::WrongStatus => StatusCode::CONFLICT,
             Rejection::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             Rejection::NotFound(_) => StatusCode::NOT_FOUND,
             Rejection::OutsideHours
@@ -68,7 +69,7 @@ impl From<Rejection> for Problem {
 /// The time that is in the way, if that is why.
 pub(crate) fn conflict(rejection: &Rejection) -> Option<Conflict> {
     match rejection {
-        Rejection::SlotTaken(conflict) => Some(Conflict {
+        Rejection::SlotTaken(conflict) | Rejection::PatientsOverlap(conflict) => Some(Conflict {
             calendar_id: conflict.calendar.0,
             start: conflict.span.start().to_utc(),
             end: conflict.span.end().to_utc(),
@@ -91,6 +92,7 @@ impl Refused {
     }
 }
 
+/// A refusal's text as a sentence.
 pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters

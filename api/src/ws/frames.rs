@@ -2,7 +2,9 @@
 
 mod body;
 
-use schema::ids::{AppointmentId, CalendarId, ProviderId, TenantId, TreatmentId};
+use schema::ids::{
+    AppointmentId, BlockId, CalendarId, ProviderId, SeriesId, TenantId, TreatmentId,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -10,13 +12,14 @@ use uuid::Uuid;
 use super::hold_frames::HoldAction;
 use super::kinds::Kind;
 use super::presence::{Doing, Place};
-use crate::actions::{Action, target};
+use crate::actions::{Action, Occurrences, target};
 use crate::auth::access::AccessRule;
 use crate::problem::Problem;
-use crate::rest::availability::AvailabilityQuery;
+use crate::rest::availability::query::{AvailabilityQuery, ExplainQuery};
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
 };
+use crate::wire::repeat::ScopeQuery;
 
 /// A frame with its number, for the answer.
 #[derive(Debug)]
@@ -48,6 +51,10 @@ pub enum Frame {
         tenant: Option<TenantId>,
         query: AvailabilityQuery,
     },
+    Explain {
+        tenant: Option<TenantId>,
+        query: ExplainQuery,
+    },
     Hold {
         tenant: Option<TenantId>,
         key: Option<String>,
@@ -56,6 +63,11 @@ pub enum Frame {
     Command {
         tenant: Option<TenantId>,
         key: Option<String>,
+        action: Action,
+    },
+    /// What the command would do.
+    Preview {
+        tenant: Option<TenantId>,
         action: Action,
     },
 }
@@ -110,6 +122,20 @@ pub struct Position {
 #[serde(rename_all = "camelCase")]
 struct OnAppointment {
     appointment_id: AppointmentId,
+    version: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnSeries {
+    series_id: SeriesId,
+    version: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnBlock {
+    block_id: BlockId,
     version: Option<i64>,
 }
 
@@ -194,21 +220,60 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
                 query: from(body)?,
             });
         }
+        Kind::Explain => {
+            return Ok(Frame::Explain {
+                tenant,
+                query: from(body)?,
+            });
+        }
         Kind::Book => Action::Book(valid(from::<NewAppointment>(body)?)?),
         Kind::Reschedule => Action::Reschedule(on(&body)?, valid(from::<NewTime>(body)?)?),
         Kind::Resize => Action::Resize(on(&body)?, valid(from::<NewLength>(body)?)?),
         Kind::Cancel => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
         Kind::SetStatus => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
         Kind::EditNotes => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
+        Kind::Swap => Action::Swap(valid(from(body)?)?),
+        Kind::Block => Action::Block(Box::new(valid(from(body)?)?)),
+        Kind::EditBlock => Action::EditBlock(on_block(&body)?, valid(from(body)?)?),
+        Kind::Unblock => Action::Unblock(on_block(&body)?),
+        Kind::SeriesPreview | Kind::SeriesBook => Action::BookSeries(Box::new(valid(from(body)?)?)),
+        Kind::SeriesEdit => Action::EditSeries(on_series(&body)?, valid(from(body)?)?),
+        Kind::SeriesCancel => Action::CancelSeries(on_series(&body)?, valid(from(body)?)?),
+        Kind::ReplanPreview | Kind::Replan => Action::Replan(Box::new(valid(from(body)?)?)),
         Kind::Hold => return holding(tenant, key, HoldAction::hold(body)?),
         Kind::Renew => return holding(tenant, key, HoldAction::renew(body)?),
         Kind::Release => return holding(tenant, key, HoldAction::release(body)?),
         Kind::Confirm => return holding(tenant, key, HoldAction::confirm(body)?),
     };
+    if matches!(kind, Kind::SeriesPreview | Kind::ReplanPreview) {
+        return Ok(Frame::Preview { tenant, action });
+    }
     Ok(Frame::Command {
         tenant,
         key,
         action,
+    })
+}
+
+fn on_series(body: &Map<String, Value>) -> Result<Occurrences<SeriesId>, Problem> {
+    let named: OnSeries = from(body.clone())?;
+    let (scope, which) = from::<ScopeQuery>(body.clone())?.read()?;
+    Ok(Occurrences {
+        id: named.series_id,
+        version: named.version,
+        scope,
+        which,
+    })
+}
+
+fn on_block(body: &Map<String, Value>) -> Result<Occurrences<BlockId>, Problem> {
+    let named: OnBlock = from(body.clone())?;
+    let (scope, which) = from::<ScopeQuery>(body.clone())?.read()?;
+    Ok(Occurrences {
+        id: named.block_id,
+        version: named.version,
+        scope,
+        which,
     })
 }
 

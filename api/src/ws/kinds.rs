@@ -54,6 +54,8 @@ kinds! {
     Presence "presence" member,
     /// Asks for free slots.
     Availability "availability" public,
+    /// Asks what is in the way of a visit.
+    Explain "explain" public,
     /// Books a visit.
     Book "book" changes(CanManageAppointments),
     /// Moves one.
@@ -66,6 +68,26 @@ kinds! {
     SetStatus "setStatus" changes(CanManageAppointments),
     /// Changes what is noted of one.
     EditNotes "editNotes" changes(CanManageAppointments),
+    /// Lets two change places.
+    Swap "swap" changes(CanManageAppointments),
+    /// Keeps time from being booked.
+    Block "block" changes(CanManageSchedule),
+    /// Changes a block.
+    EditBlock "editBlock" changes(CanManageSchedule),
+    /// Gives blocked time back.
+    Unblock "unblock" changes(CanManageSchedule),
+    /// Asks what a series would become.
+    SeriesPreview "series.preview" changes(CanManageAppointments),
+    /// Books a series.
+    SeriesBook "series.book" changes(CanManageAppointments),
+    /// Changes visits of a series.
+    SeriesEdit "series.edit" changes(CanManageAppointments),
+    /// Cancels visits of a series.
+    SeriesCancel "series.cancel" changes(CanManageAppointments),
+    /// Asks what would become of a day.
+    ReplanPreview "replan.preview" changes(CanManageAppointments),
+    /// Moves or cancels a day's visits.
+    Replan "replan" changes(CanManageAppointments),
     /// Keeps time.
     Hold "hold" visitor(CanManageAppointments),
     /// Keeps it longer.

@@ -64,9 +64,10 @@ async fn every_route_says_who_may() {
         assert!(about.ends_with(&rule), "{route:?}: {about}");
         let wants_token = operation["security"].is_null();
         assert_eq!(wants_token, route.rule.wants_token(), "{route:?}");
-        let refused = &operation["responses"]["401"];
-        assert_eq!(refused.is_null(), !wants_token, "{route:?}");
-        if !wants_token {
+        if wants_token {
+            let refused = &operation["responses"]["401"];
+            assert!(refused.is_object(), "{route:?}");
+        } else {
             open.insert(route.path);
         }
     }

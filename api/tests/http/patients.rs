@@ -1,6 +1,9 @@
 //! Patients: added, found, changed.
 
 mod duplicates;
+mod files;
+mod links;
+mod medical;
 mod relation;
 
 use serde_json::{Value, json};

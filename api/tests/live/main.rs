@@ -2,6 +2,7 @@
 //! test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod blocks;
 mod catalogue;
 mod closing;
 mod following;
@@ -10,13 +11,18 @@ mod guests;
 mod holds;
 mod import_ics;
 mod one_winner;
+mod patients;
 mod presence;
 mod public;
+mod replanning;
 mod rest;
 mod retention;
 mod rights;
+mod searching;
+mod series;
 mod slots;
 mod socket;
 mod waitlist;
+mod walk;
 mod watch;
 mod world;

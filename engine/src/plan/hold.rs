@@ -1,41 +1,35 @@
 //! What keeping time, renewing, letting go and confirming change on each calendar; and how a hold
 //! whose time is over makes room for somebody else, in the somebody's own commit.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod limits;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use schema::commit::holds::{Counted, EndedHold, HoldChanges, Limit, NewOffer};
+use schema::commit::holds::{EndedHold, HoldChanges, NewOffer};
 use schema::holds::{self, Stored};
 use schema::ids::{CalendarId, ClaimId, HoldId, TenantId, TxId};
 use schema::models::appointment::{Appointment, Status};
 use schema::models::claim::{Claim, ClaimKind, Op};
 use schema::models::hold::{Ended, Hold as Row};
 use schema::models::pattern::Role;
-use schema::span::{DAY, Span};
+use schema::span::Span;
 use smallvec::SmallVec;
 
 use super::{Plan, Planner};
 use crate::command::Done;
 use crate::command::hold::{Abandon, Confirm, Hold, HoldState};
-use crate::directory::Directory;
 use crate::failure::Refusal;
-use crate::scheduling::availability::{self, Order, Search};
-use crate::scheduling::diary::{Diary, Own};
 use crate::scheduling::draft::visit_of;
 use crate::scheduling::pattern;
 use crate::scheduling::placement::{self, Asker, Wish};
 use crate::scheduling::rejection::{Missing, Override, Rejection};
 use crate::scheduling::reservation::Ask;
-use crate::scheduling::rulebook::{Provider, RuleBook, Treatment};
-use crate::scheduling::timeline::Timeline;
 
 /// The public renews a hold up to this many minutes after it was made, staff up to the second.
 const PUBLIC_MINUTES_MAX: i64 = 15;
 const STAFF_MINUTES_MAX: i64 = 120;
-/// More starts than any day has are not counted.
-const STARTS_MAX: usize = 2_000;
 
 /// The claims of a hold, by calendar, as they are published.
 type HeldClaims = BTreeMap<CalendarId, Vec<Arc<Claim>>>;
@@ -57,31 +51,6 @@ fn ask(change: TxId) -> Ask {
         keeps: SmallVec::new(),
         frees: SmallVec::new(),
         caps: SmallVec::new(),
-    }
-}
-
-/// What would be taken around a day if nobody held anything.
-struct WithoutHolds<'a> {
-    directory: &'a Directory,
-    range: Span,
-    known: RefCell<HashMap<CalendarId, Arc<Timeline>>>,
-}
-
-impl Diary for WithoutHolds<'_> {
-    fn timeline(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
-        if let Some(known) = self.known.borrow().get(&calendar) {
-            return Some(Arc::clone(known));
-        }
-        let published = self.directory.loaded(calendar)?.timeline();
-        let taken = published
-            .overlapping(self.range)
-            .filter(|claim| !matches!(claim.kind, ClaimKind::Hold { .. }))
-            .map(|claim| Claim::clone(claim));
-        let timeline = Arc::new(Timeline::new(published.version(), taken));
-        self.known
-            .borrow_mut()
-            .insert(calendar, Arc::clone(&timeline));
-        Some(timeline)
     }
 }
 
@@ -136,19 +105,7 @@ impl Planner<'_> {
             expires_at: milliseconds(lasts),
             renewable_until: milliseconds(lasts.max(now + TimeDelta::minutes(longest))),
         };
-        let mut limits = Vec::new();
-        let mut limit = |counted: Counted, max: Option<i64>| {
-            limits.extend(max.map(|max| Limit { counted, max }));
-        };
-        limit(Counted::Owner(hold.owner.clone()), wanted.limits.per_owner);
-        if let Some(address) = &hold.address {
-            limit(Counted::Address(address.clone()), wanted.limits.per_address);
-        }
-        if let Some(percent) = wanted.limits.percent_of_day {
-            let (day, starts) = self.free_starts(&rules, provider, treatment, span)?;
-            let max = (starts * percent / 100).max(1);
-            limit(Counted::PublicOf(provider.id, day), Some(max));
-        }
+        let limits = self.limits(&rules, wanted, &hold)?;
         let offered = wanted.offer.as_ref().map(|offer| NewOffer {
             id: offer.id,
             entry: offer.entry,
@@ -201,38 +158,6 @@ impl Planner<'_> {
             ..HoldChanges::default()
         };
         Ok(plan)
-    }
-
-    /// The local day of a visit, and how many starts of its treatment the provider has free then,
-    /// or would have without anybody's holds.
-    fn free_starts(
-        &self,
-        rules: &RuleBook,
-        provider: &Provider,
-        treatment: &Treatment,
-        visit: Span,
-    ) -> Result<(Span, i64), Rejection> {
-        let date = rules.zone.to_local(visit.start()).date();
-        let day = rules.zone.day(date).unwrap_or(visit);
-        let search = Search {
-            treatment,
-            providers: vec![provider],
-            operatories: Vec::new(),
-            range: day,
-            duration: None,
-            asker: Asker::Public,
-            order: Order::Earliest,
-            limit: STARTS_MAX,
-            own: Own::default(),
-        };
-        let range = Span::new(day.start().plus(-DAY), day.end().plus(DAY)).unwrap_or(day);
-        let diary = WithoutHolds {
-            directory: self.directory(),
-            range,
-            known: RefCell::default(),
-        };
-        let slots = availability::search(rules, &search, self.parts.clock.minute(), &diary)?;
-        Ok((day, i64::try_from(slots.len()).unwrap_or(i64::MAX / 100)))
     }
 
     pub(super) async fn renew(&self, id: HoldId) -> Result<Plan, Refusal> {

@@ -11,6 +11,8 @@ pub enum Rejection {
     SlotTaken(Conflict),
     #[error("the patient has another appointment at that time")]
     PatientBusy,
+    #[error("both patients have something at that time")]
+    PatientsOverlap(Conflict),
     #[error("the appointment's status does not allow this")]
     WrongStatus,
     #[error("the appointment has changed since version {seen}")]
@@ -112,7 +114,7 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::SlotTaken(_) => "slot_taken",
-            Self::PatientBusy => "patient_busy",
+            Self::PatientBusy | Self::PatientsOverlap(_) => "patient_busy",
             Self::WrongStatus => "wrong_status",
             Self::Stale { .. } => "stale",
             Self::OutsideHours => "outside_hours",

@@ -171,3 +171,6 @@ impl Repeated<'_> {
             .filter(move |other| *other >= now || *other == start)
     }
 }
+
+#[cfg(test)]
+mod tests;

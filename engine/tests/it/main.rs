@@ -8,6 +8,7 @@ mod feed;
 mod holds;
 mod in_doubt;
 mod overload;
+mod overrun;
 mod proxy;
 mod rules;
 mod session;

@@ -14,6 +14,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::merge;
 use super::rows::Rows;
 use super::{Answer, Change, Found, RulesSeen, freed, holds};
 use crate::appointments::Row;
@@ -412,6 +413,11 @@ pub(super) async fn write(
         diesel::delete(blocks::table.filter(blocks::id.eq_any(&unused)))
             .execute(&mut &*connection)
             .await?;
+    }
+    for (change, _) in accepted {
+        if let Some(merged) = &change.merged {
+            merge::records(connection, change, merged).await?;
+        }
     }
     // A row that was not as the decision had it: the change must be decided again.
     if appointments != upserted || holds_kept != kept || released != deleted || !ended {

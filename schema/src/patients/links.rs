@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::QueryResult;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Bytea, Date, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Date, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -42,6 +42,45 @@ pub async fn link(
     diesel::select(link_patient(tenant, email, phone, born))
         .get_result(connection)
         .await
+}
+
+/// What is known of somebody: their address, or else their number, and their birth date.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub email: Option<&'a str>,
+    pub phone: Option<&'a str>,
+    pub born: NaiveDate,
+}
+
+/// As [`link`] for many at once; answers whom it found, by their place in `given`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn link_many(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+    given: &[Known<'_>],
+) -> QueryResult<Vec<(usize, PatientId)>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        place: i64,
+        #[diesel(sql_type = SqlUuid)]
+        patient_id: PatientId,
+    }
+    let emails: Vec<Option<&str>> = given.iter().map(|known| known.email).collect();
+    let phones: Vec<Option<&str>> = given.iter().map(|known| known.phone).collect();
+    let births: Vec<NaiveDate> = given.iter().map(|known| known.born).collect();
+    let rows: Vec<Row> = diesel::sql_query("SELECT * FROM link_patients($1, $2, $3, $4)")
+        .bind::<SqlUuid, _>(tenant)
+        .bind::<Array<Nullable<Text>>, _>(emails)
+        .bind::<Array<Nullable<Text>>, _>(phones)
+        .bind::<Array<Date>, _>(births)
+        .load(connection)
+        .await?;
+    // The database counts from 1.
+    let place = |row: Row| Some((usize::try_from(row.place - 1).ok()?, row.patient_id));
+    Ok(rows.into_iter().filter_map(place).collect())
 }
 
 /// A question that somebody is asked by mail.
@@ -201,6 +240,8 @@ pub enum Obstacle {
     SharedRecord,
     /// Its account would come to see another practice's visits, or both have one.
     Account,
+    /// They have been merged.
+    Merged,
 }
 
 /// What stands against removing one record in favour of the other, appointments apart.
@@ -219,6 +260,7 @@ pub async fn merge_obstacle(
     Ok(obstacle.map(|name| match name.as_str() {
         "shared_record" => Obstacle::SharedRecord,
         "account" => Obstacle::Account,
+        "merged" => Obstacle::Merged,
         _ => Obstacle::NotFound,
     }))
 }

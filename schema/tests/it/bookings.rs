@@ -156,6 +156,7 @@ pub fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Chan
         series: Vec::new(),
         blocks_put: Vec::new(),
         blocks_del: Vec::new(),
+        merged: None,
         rules: RulesSeen::default(),
         key: None,
         result: json!({}),

@@ -10,6 +10,7 @@ mod grants;
 mod many;
 mod migrations;
 mod overbooking;
+mod patients;
 mod retention;
 mod support;
 mod tenants;

@@ -104,9 +104,17 @@ INSERT INTO patient_medical (tenant_id, patient_id, author, history)
 INSERT INTO patient_link_requests (id, tenant_id, patient_id, token_hash, expires_at)
     VALUES (gen_random_uuid(), '$tenant', '$patient', '$tenant', now());
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
+INSERT INTO subdomains_past (subdomain, tenant_id) VALUES ('$tenant', '$tenant');
+INSERT INTO invitations (id, tenant_id, email, role, permissions, token_hash, invited_by, expires_at)
+    VALUES (gen_random_uuid(), '$tenant', 'eva@example.com', 'admin', '{}', '$tenant', '$owner', now());
 INSERT INTO access_changes (tenant_id) VALUES ('$tenant');
 INSERT INTO mail_queue (id, recipient, locale, letter)
     VALUES (gen_random_uuid(), '$owner@example.com', 'es', '{}');
 INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes)
     VALUES (gen_random_uuid(), '$tenant', 'Widget', '', '{}');
+INSERT INTO account_tokens (id, user_id, purpose, token_hash, expires_at)
+    VALUES (gen_random_uuid(), '$owner', 'verify_email', '$tenant', now());
+INSERT INTO user_identities VALUES ('https://issuer.example', '$owner', '$owner');
+INSERT INTO patient_invitations (id, tenant_id, patient_id, token_hash, expires_at)
+    VALUES (gen_random_uuid(), '$tenant', '$patient', '$tenant', now());
 ";

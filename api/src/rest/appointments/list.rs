@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use schema::appointments::Row;
-use schema::ids::{AppointmentId, OperatoryId, PatientId, ProviderId};
+use schema::ids::{AppointmentId, OperatoryId, PatientId, ProviderId, SeriesId};
 use schema::models::appointment::{Appointment, Status};
 use schema::schema::appointments;
 use schema::tenancy;
@@ -38,6 +38,8 @@ pub struct Filter {
     patient: Option<PatientId>,
     #[param(value_type = Option<String>)]
     status: Option<Status>,
+    #[param(value_type = Option<Uuid>)]
+    series: Option<SeriesId>,
 }
 
 /// The practice's appointments of a range, by start.
@@ -77,6 +79,9 @@ pub async fn list(
             }
             if let Some(status) = filter.status {
                 query = query.filter(appointments::status.eq(status.name()));
+            }
+            if let Some(series) = filter.series {
+                query = query.filter(appointments::series_id.eq(series));
             }
             if let Some((start, id)) = after {
                 query = query.filter(

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::language::Language;
@@ -69,6 +70,8 @@ pub async fn list(
     let (limit, after) = (page.limit()?, page.after::<(DateTime<Utc>, Uuid)>()?);
     let rows: Vec<(Row, Names)> =
         tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
+            let entry = Entry::new("patient.history_read").on(*id);
+            audit::record(connection, &member, entry).await?;
             // Also after the relation has ended: the visits are the practice's.
             super::relation::read(connection, member.tenant(), *id).await?;
             let mut query = appointments::table

@@ -41,21 +41,21 @@ pub struct Patient {
 #[serde(rename_all = "camelCase")]
 pub struct NewPatient {
     #[garde(custom(check_name))]
-    first_name: String,
+    pub(super) first_name: String,
     #[garde(custom(check_name))]
-    last_name: String,
+    pub(super) last_name: String,
     #[serde(default)]
     #[garde(inner(custom(check_email)))]
-    email: Option<String>,
+    pub(super) email: Option<String>,
     /// International, with `+` and the country's code, or as it is dialled in the practice's
     /// country; spaces, dots, dashes and brackets may stand between the digits. Kept as E.164.
     #[serde(default)]
     #[garde(inner(custom(check_phone)))]
     #[schema(example = "+593 99 123 4567")]
-    phone: Option<String>,
+    pub(super) phone: Option<String>,
     #[serde(default)]
     #[garde(inner(custom(check_date_of_birth)))]
-    date_of_birth: Option<NaiveDate>,
+    pub(super) date_of_birth: Option<NaiveDate>,
     /// Add them also where the practice has somebody of that e-mail address, phone number, or name
     /// and birth date: families share them.
     #[serde(default)]
@@ -181,6 +181,11 @@ pub(crate) fn tidy(name: &str) -> String {
 
 pub(crate) fn lower_email(email: &str) -> String {
     email.trim().to_lowercase()
+}
+
+/// Of a number that somebody of no known country gives.
+pub(crate) fn international(given: &str) -> Result<String, Problem> {
+    e164(given, None)
 }
 
 pub(crate) fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {

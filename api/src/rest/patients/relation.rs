@@ -20,7 +20,7 @@ use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::input::{Input, OptionalInput, nullable};
 
-const NOTES_BYTES_MAX: usize = 20_000;
+pub(super) const NOTES_BYTES_MAX: usize = 20_000;
 
 /// A patient's relation to the practice.
 #[derive(Clone, Debug, PartialEq, Serialize, Queryable, Selectable, ToSchema)]

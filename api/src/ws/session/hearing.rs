@@ -6,6 +6,7 @@ use std::time::Instant;
 use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
+use engine::scheduling::placement::Asker;
 use schema::ids::TenantId;
 
 use super::{BAD_FRAMES_WITHIN, Session};
@@ -16,7 +17,8 @@ use crate::auth::permissions::Permission;
 use crate::problem::Problem;
 use crate::request;
 use crate::rest::availability;
-use crate::wire::appointment::AppointmentView;
+use crate::wire::outcome::Outcome;
+use crate::wire::repeat;
 use crate::ws::close::Close;
 use crate::ws::frames::{self, Frame};
 use crate::ws::hold_frames;
@@ -95,6 +97,20 @@ impl Session {
                     Ok(ok(id, slots))
                 });
             }
+            Ok(Frame::Explain { tenant, query }) => {
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    let explanation = match asking {
+                        Asking::Member(member) => {
+                            availability::explain_to(&app, &member, &query).await?
+                        }
+                        Asking::Visitor(visitor) => {
+                            let tenant = visitor.practice.tenant;
+                            availability::explain_for(&app, tenant, Asker::Public, &query).await?
+                        }
+                    };
+                    Ok(ok(id, explanation))
+                });
+            }
             Ok(Frame::Command {
                 tenant,
                 key,
@@ -104,17 +120,21 @@ impl Session {
                     let member = asking.member()?;
                     let reply = actions::run(&app, &member, key, action).await?;
                     let sees_patients = member.may(Permission::CanViewPatients);
-                    let mut view = AppointmentView::of(&reply, sees_patients)?;
-                    let positions = std::mem::take(&mut view.positions);
-                    view.positions.clone_from(&positions);
-                    let replay = reply.replay.then_some(true);
                     Ok(Reply::Ok {
                         id,
-                        result: view,
-                        positions: Some(&positions),
-                        replay,
+                        result: Outcome::of(&reply, sees_patients)?,
+                        positions: Some(&repeat::positions(&reply)),
+                        replay: reply.replay.then_some(true),
                     }
                     .text())
+                });
+            }
+            Ok(Frame::Preview { tenant, action }) => {
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    let member = asking.member()?;
+                    let done = actions::preview(&app, &member, action).await?;
+                    let sees_patients = member.may(Permission::CanViewPatients);
+                    Ok(ok(id, Outcome::preview(&done, sees_patients)?))
                 });
             }
             Ok(Frame::Hold {
