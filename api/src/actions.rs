@@ -17,6 +17,7 @@ use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::availability::{Wanted, with_alternatives};
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime, overrides,
 };
@@ -92,8 +93,23 @@ pub async fn command_of(
     command: Command,
 ) -> Result<Reply, Problem> {
     check_key(key.as_deref())?;
+    let wanted = match &command {
+        Command::Book(book) => Some(Wanted {
+            provider: book.provider,
+            treatment: book.treatment,
+            start: book.start,
+            duration: book.duration,
+        }),
+        _ => None,
+    };
     let request = request(member, key, command);
-    Ok(app.engine.execute(request).await?)
+    let outcome = app.engine.execute(request).await.map_err(Problem::from);
+    match (outcome, wanted) {
+        (Err(refusal), Some(wanted)) => {
+            Err(with_alternatives(app, member.tenant(), refusal, &wanted).await)
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 /// What it would do, if it were given now. Nothing is changed.

@@ -224,6 +224,7 @@ routes! {
     "/calendars/{id}" { get member calendars::get }
     "/calendars/{id}/events" { get member calendars::events }
     "/availability" { get member availability::search }
+    "/availability/explain" { get member availability::explain }
 
     "/appointments" {
         get member appointments::list,
@@ -281,6 +282,7 @@ routes! {
     }
     "/public/{subdomain}" { get public public::practice }
     "/public/{subdomain}/availability" { get public public::availability }
+    "/public/{subdomain}/availability/explain" { get public public::explain }
     "/public/{subdomain}/holds" { post public public::holds::create }
     // Without the hold's token these are 404.
     "/public/{subdomain}/holds/{id}" { delete public public::holds::release }

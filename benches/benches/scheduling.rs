@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use benches::{MONDAY, Month};
 use criterion::{Criterion, criterion_group, criterion_main};
-use engine::scheduling::availability::{Search, search};
+use engine::scheduling::availability::{Order, Search, search};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::reservation::{Ask, Reservations};
 use engine::scheduling::timeline::Timeline;
@@ -13,35 +13,76 @@ use schema::models::claim::{Claim, ClaimKind, Op};
 use schema::span::{DAY, Span};
 
 fn searches(criterion: &mut Criterion) {
-    for (name, dentists, operatories, days) in [
-        ("availability: one provider, one day", 1, 1, 1),
-        ("availability: one provider, 30 days", 1, 1, 30),
+    // Twenty dentists share six operatories; ten thousand are five hundred such clinics.
+    for (name, size, days, limit) in [
+        ("one provider, one day", (1, 1, 1), 1, 50),
+        ("one provider, 30 days", (1, 1, 1), 30, 50),
         (
-            "availability: any of 20 dentists x 6 operatories, 30 days",
-            20,
-            6,
+            "any of 20 dentists x 6 operatories, 30 days",
+            (1, 20, 6),
             30,
+            50,
+        ),
+        (
+            "first over 10,000 dentists x 6 operatories, 30 days",
+            (500, 20, 6),
+            30,
+            1,
         ),
     ] {
-        let Ok(month) = Month::new(dentists, operatories) else {
+        let Ok(month) = Month::new(size.0, size.1, size.2) else {
             continue;
         };
-        let Some(treatment) = month.book.treatments.values().next() else {
-            continue;
-        };
-        let Some(range) = Span::lasting(MONDAY, days * DAY) else {
-            continue;
-        };
-        let wanted = Search::any(&month.book, treatment, range, Asker::Staff);
-        criterion.bench_function(name, |bencher| {
-            bencher.iter(|| search(&month.book, black_box(&wanted), MONDAY, &month));
-        });
+        bench(criterion, name, &month, days, limit, Order::Earliest);
+        if limit > 1 {
+            let best = Order::Best { near: None };
+            bench(
+                criterion,
+                &format!("{name}, best"),
+                &month,
+                days,
+                limit,
+                best,
+            );
+        }
     }
+    // Everybody is booked up but for one slot of the last dentist on the last day.
+    let Ok(full) = Month::booked_up(500, 20, 6) else {
+        return;
+    };
+    let name = "first over 10,000 dentists, one slot on day 30";
+    bench(criterion, name, &full, 30, 1, Order::Earliest);
+}
+
+fn bench(
+    criterion: &mut Criterion,
+    name: &str,
+    month: &Month,
+    days: i64,
+    limit: usize,
+    order: Order,
+) {
+    let (Some(treatment), Some(range)) = (
+        month.book.treatments.values().next(),
+        Span::lasting(MONDAY, days * DAY),
+    ) else {
+        return;
+    };
+    let wanted = Search {
+        limit,
+        order,
+        ..Search::any(&month.book, treatment, range, Asker::Staff)
+    };
+    criterion.bench_function(&format!("availability: {name}"), |bencher| {
+        bencher.iter(|| search(&month.book, black_box(&wanted), MONDAY, month));
+    });
 }
 
 fn decisions(criterion: &mut Criterion) {
-    let Ok(month) = Month::new(1, 1) else { return };
-    let Some(timeline) = month.timelines.values().next() else {
+    let Ok(month) = Month::new(1, 1, 1) else {
+        return;
+    };
+    let Some(timeline) = month.timelines().next() else {
         return;
     };
     let Some(free) = Span::lasting(MONDAY.plus(3 * 60), 45) else {

@@ -26,31 +26,78 @@ pub const MONDAY: Minute = Minute(30_064_620);
 #[derive(Debug)]
 pub struct Month {
     pub book: RuleBook,
-    pub timelines: HashMap<CalendarId, Arc<Timeline>>,
+    by_id: HashMap<CalendarId, Arc<Timeline>>,
     numbered: Vec<Arc<Timeline>>,
 }
 
 impl Month {
-    /// `dentists` who share `operatories`, open every day from 08:00 to 20:00; every calendar has
-    /// twenty visits a day for thirty days, of 15 to 30 minutes.
+    /// `dentists` who share `operatories` in each of `clinics`, open every day from 08:00 to 20:00;
+    /// every calendar has twenty visits a day for thirty days, of 15 to 30 minutes.
     ///
     /// # Errors
     /// None: the rows are right.
-    pub fn new(dentists: u128, operatories: u128) -> Result<Self, BadRules> {
-        let book = RuleBook::new(rows(dentists, operatories))?;
-        let numbered: Vec<Arc<Timeline>> = book.calendars().map(|id| Arc::new(busy(id))).collect();
-        let timelines = book.calendars().zip(numbered.iter().cloned()).collect();
+    pub fn new(clinics: u128, dentists: u128, operatories: u128) -> Result<Self, BadRules> {
+        Self::with(clinics, dentists, operatories, |calendar| {
+            Arc::new(busy(calendar))
+        })
+    }
+
+    /// The same with everybody booked up for thirty days, but for the last dentist, whose last
+    /// afternoon is free.
+    ///
+    /// # Errors
+    /// None: the rows are right.
+    pub fn booked_up(clinics: u128, dentists: u128, operatories: u128) -> Result<Self, BadRules> {
+        let last = CalendarId(id(7, clinics * dentists - 1));
+        Self::with(clinics, dentists, operatories, |calendar| {
+            let until = match calendar {
+                calendar if calendar == last => 29 * DAY + 15 * 60,
+                CalendarId(id) if id.as_u128() >> 64 == 7 => 30 * DAY,
+                _ => 0,
+            };
+            let visits = (0..until.div_euclid(DAY) + 1).filter_map(|day| {
+                let start = MONDAY.plus(day * DAY);
+                let end = MONDAY.plus(until.min((day + 1) * DAY));
+                claim(calendar, day, Span::new(start, end)?)
+            });
+            Arc::new(Timeline::new(30, visits))
+        })
+    }
+
+    fn with(
+        clinics: u128,
+        dentists: u128,
+        operatories: u128,
+        diary: impl Fn(CalendarId) -> Arc<Timeline>,
+    ) -> Result<Self, BadRules> {
+        let book = RuleBook::new(rows(clinics, dentists, operatories))?;
+        let numbered: Vec<Arc<Timeline>> = book.calendars().map(diary).collect();
+        let by_id = book.calendars().zip(numbered.iter().cloned()).collect();
         Ok(Self {
             book,
-            timelines,
+            by_id,
             numbered,
         })
     }
+
+    /// What is taken, calendar by calendar.
+    pub fn timelines(&self) -> impl Iterator<Item = &Timeline> {
+        self.numbered.iter().map(|timeline| &**timeline)
+    }
+}
+
+fn claim(calendar: CalendarId, n: i64, span: Span) -> Option<Claim> {
+    Some(Claim {
+        id: ClaimId(Uuid::new_v5(&calendar.0, &n.to_be_bytes())),
+        tenant: TenantId(Uuid::nil()),
+        span,
+        kind: ClaimKind::Block,
+    })
 }
 
 impl Diary for Month {
     fn timeline(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
-        self.timelines.get(&calendar).cloned()
+        self.by_id.get(&calendar).cloned()
     }
 
     fn numbered(&self, number: usize, _: CalendarId) -> Option<Arc<Timeline>> {
@@ -64,12 +111,7 @@ fn busy(calendar: CalendarId) -> Timeline {
     let visit = |n: i64| {
         let (day, number) = (n / 20, n % 20);
         let start = MONDAY.plus(day * DAY + 8 * 60 + number * 36 + shift);
-        Some(Claim {
-            id: ClaimId(Uuid::new_v5(&calendar.0, &n.to_be_bytes())),
-            tenant: TenantId(Uuid::nil()),
-            span: Span::lasting(start, 15 + (n % 4) * 5)?,
-            kind: ClaimKind::Block,
-        })
+        claim(calendar, n, Span::lasting(start, 15 + (n % 4) * 5)?)
     };
     Timeline::new(600, (0..600).filter_map(visit))
 }
@@ -78,15 +120,15 @@ fn id(kind: u128, number: u128) -> Uuid {
     Uuid::from_u128(kind << 64 | number)
 }
 
-fn rows(dentists: u128, operatories: u128) -> TenantRows {
+fn rows(clinics: u128, dentists: u128, operatories: u128) -> TenantRows {
     let tenant = TenantId(id(1, 0));
-    let clinic = ClinicId(id(2, 0));
     let zone = "America/Guayaquil".to_owned();
     let mut assignments = Vec::new();
     let mut hours = Vec::new();
-    for dentist in 0..dentists {
-        for operatory in 0..operatories {
-            let assignment = AssignmentId(id(3, dentist * operatories + operatory));
+    for dentist in 0..clinics * dentists {
+        for number in 0..operatories {
+            let operatory = dentist / dentists * operatories + number;
+            let assignment = AssignmentId(id(3, dentist * operatories + number));
             assignments.push(Assignment {
                 id: assignment,
                 tenant_id: tenant,
@@ -116,25 +158,27 @@ fn rows(dentists: u128, operatories: u128) -> TenantRows {
             policy: json!({}),
             rules_version: 1,
         },
-        clinics: vec![Clinic {
-            id: clinic,
-            name: String::new(),
-            zone,
-            city: String::new(),
-            address: String::new(),
-            active: true,
-            rules_version: 1,
-        }],
-        operatories: (0..operatories)
+        clinics: (0..clinics)
+            .map(|number| Clinic {
+                id: ClinicId(id(2, number)),
+                name: String::new(),
+                zone: zone.clone(),
+                city: String::new(),
+                address: String::new(),
+                active: true,
+                rules_version: 1,
+            })
+            .collect(),
+        operatories: (0..clinics * operatories)
             .map(|number| Operatory {
                 id: OperatoryId(id(5, number)),
-                clinic_id: clinic,
+                clinic_id: ClinicId(id(2, number / operatories)),
                 name: format!("Chair {number}"),
                 calendar_id: CalendarId(id(6, number)),
                 active: true,
             })
             .collect(),
-        providers: (0..dentists)
+        providers: (0..clinics * dentists)
             .map(|number| Provider {
                 id: ProviderId(id(4, number)),
                 tenant_id: tenant,

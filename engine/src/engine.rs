@@ -31,7 +31,9 @@ use crate::reaper;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
 use crate::scheduling::availability::{self, Search, Slot};
-use crate::scheduling::placement::Asker;
+use crate::scheduling::diary::Own;
+use crate::scheduling::explain::{self, Reason};
+use crate::scheduling::placement::{Asker, Wish};
 use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
@@ -445,6 +447,25 @@ impl Engine {
         let diary = shelves.open(&parts.directory, book, &search.own).await?;
         let now = parts.clock.minute();
         Ok(availability::search(book, search, now, &diary)?)
+    }
+
+    /// Everything in the way of a visit, by the rules of `book`; `own` counts as free.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn explain(
+        &self,
+        book: &RuleBook,
+        wish: &Wish<'_>,
+        own: &Own,
+    ) -> Result<Vec<Reason>, Refusal> {
+        let parts = &self.0.parts;
+        let diary = parts.shelves.open(&parts.directory, book, own).await?;
+        let reasons = explain::explain(book, wish, parts.clock.minute(), &diary);
+        Ok(match wish.asker {
+            Asker::Staff => reasons,
+            Asker::Public => explain::for_public(reasons),
+        })
     }
 
     /// How many changes are reserved and wait for a writer.

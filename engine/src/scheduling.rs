@@ -4,6 +4,7 @@ pub mod availability;
 pub mod cells;
 pub mod diary;
 pub mod draft;
+pub mod explain;
 pub mod hours;
 pub mod intervals;
 pub mod lending;

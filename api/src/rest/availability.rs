@@ -1,57 +1,45 @@
-//! Free starts.
+//! Free starts, and why others are not.
+
+pub mod query;
+
+use std::collections::HashSet;
 
 use actix_web::{HttpRequest, web};
-use chrono::{DateTime, Utc};
 use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Slot};
 use engine::scheduling::diary::Own;
-use engine::scheduling::placement::Asker;
+use engine::scheduling::explain::Reason;
+use engine::scheduling::placement::{self, Asker, Wish};
 use engine::scheduling::rejection::{Missing, Rejection};
-use engine::scheduling::rulebook::RuleBook;
+use engine::scheduling::rulebook::{Provider, RuleBook, Treatment};
 use schema::ids::{ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use schema::span::Span;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::principal::Member;
+use crate::auth::principal::{Member, member_of};
 use crate::problem::Problem;
 use crate::rest::holds;
-use crate::wire::time;
+use crate::wire::refusal::sentence;
+use crate::wire::time::{self, At};
+use query::{Asked, AvailabilityQuery, ExplainQuery, OrderName};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
-
-/// What is looked for.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct AvailabilityQuery {
-    #[param(value_type = Uuid)]
-    pub treatment: TreatmentId,
-    /// RFC 3339 with an offset.
-    pub from: String,
-    pub to: String,
-    /// Any that offers the treatment, without.
-    #[param(value_type = Option<Uuid>)]
-    pub dentist: Option<ProviderId>,
-    #[param(value_type = Option<Uuid>)]
-    pub operatory: Option<OperatoryId>,
-    #[param(value_type = Option<Uuid>)]
-    pub clinic: Option<ClinicId>,
-    /// Minutes; the treatment's own without.
-    pub duration: Option<i64>,
-    /// 50 without, at most 200.
-    pub limit: Option<usize>,
-    /// Of a hold: its time counts as free for whoever has the token.
-    #[serde(rename = "holdToken")]
-    #[param(rename = "holdToken")]
-    pub hold_token: Option<String>,
-}
+/// Slots that a refusal names instead.
+const ALTERNATIVES: usize = 3;
+/// How far ahead they are looked for, in minutes.
+const ALTERNATIVES_WITHIN: i64 = 14 * schema::span::DAY;
 
 /// A start that can be booked.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SlotView {
-    start: DateTime<Utc>,
-    end: DateTime<Utc>,
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    start: At,
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    end: At,
     #[schema(value_type = Uuid)]
     dentist_id: ProviderId,
     #[schema(value_type = Uuid)]
@@ -59,40 +47,54 @@ pub struct SlotView {
     /// Other operatories that are free then.
     #[schema(value_type = Vec<Uuid>)]
     alternatives: Vec<OperatoryId>,
+    /// 0 to 100, with `order=best`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<u8>,
     /// The time that the asker holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     mine: Option<bool>,
+    /// Whose slot it is and of which treatment, where several practices were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    tenant_id: Option<TenantId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    treatment_id: Option<TreatmentId>,
 }
 
 impl From<Slot> for SlotView {
     fn from(slot: Slot) -> Self {
         Self {
-            start: slot.span.start().to_utc(),
-            end: slot.span.end().to_utc(),
+            start: At(slot.span.start()),
+            end: At(slot.span.end()),
             dentist_id: slot.provider,
             operatory_id: slot.operatory,
             alternatives: slot.alternatives,
+            score: slot.score,
             mine: None,
+            tenant_id: None,
+            treatment_id: None,
         }
     }
 }
 
-/// Slots, earliest first.
+/// Slots in the order asked for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Slots {
     pub slots: Vec<SlotView>,
 }
 
-/// The earliest starts at which everything that the treatment needs is free.
+/// The first starts at which everything that the treatment needs is free. Any of its dentists and
+/// operatories, but for those that are named.
 #[utoipa::path(get, path = "/availability", tag = "availability", params(AvailabilityQuery),
     responses((status = 200, body = Slots)))]
 pub async fn search(
     app: web::Data<App>,
     member: Member,
     request: HttpRequest,
-    query: web::Query<AvailabilityQuery>,
+    query: Asked<AvailabilityQuery>,
 ) -> Result<web::Json<Slots>, Problem> {
-    let mut query = query.into_inner();
+    let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| holds::token(&request));
     find(&app, &member, &query).await.map(web::Json)
 }
@@ -100,9 +102,13 @@ pub async fn search(
 /// The search behind the route and the socket's command.
 ///
 /// # Errors
-/// 422 for a range or duration that cannot be, 404 for unknown ids, 503 without a database.
+/// 422 for a range or duration that cannot be, 404 for unknown ids, 403 for a practice that the
+/// member does not work for, 503 without a database.
 pub async fn find(app: &App, member: &Member, query: &AvailabilityQuery) -> Result<Slots, Problem> {
-    search_for(app, member.tenant(), Asker::Staff, query).await
+    if query.tenants.is_empty() {
+        return search_for(app, member.tenant(), Asker::Staff, query).await;
+    }
+    find_in_several(app, member, query).await
 }
 
 /// The search of a practice's public side: what it offers online.
@@ -117,55 +123,29 @@ pub async fn find_public(
     search_for(app, tenant, Asker::Public, query).await
 }
 
+/// The search in one practice.
 async fn search_for(
     app: &App,
     tenant: TenantId,
     asker: Asker,
     query: &AvailabilityQuery,
 ) -> Result<Slots, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Problem::invalid("limit", format!("1 to {LIMIT_MAX}")));
-    }
-    let range = time::range(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
+    let (range, limit) = bounds(query)?;
     let rules = app.engine.rules(tenant).await?;
-    let treatment = rules
-        .treatments
-        .get(&query.treatment)
-        .filter(|treatment| treatment.active)
-        .filter(|treatment| asker == Asker::Staff || treatment.online_bookable);
-    let treatment = treatment.ok_or(Rejection::NotFound(Missing::Treatment))?;
-    let providers = match query.dentist {
-        Some(id) => {
-            let provider = rules.providers.get(&id);
-            let provider = provider.ok_or(Rejection::NotFound(Missing::Provider))?;
-            if !provider.active || !rules.offers(provider, treatment) {
-                return Err(Rejection::NotOffered.into());
-            }
-            vec![provider]
-        }
-        None => {
-            let active = rules.providers.values().filter(|provider| provider.active);
-            active
-                .filter(|provider| rules.offers(provider, treatment))
-                .collect()
-        }
-    };
-    let operatories = operatories(&rules, query)?;
+    let treatment = treatment(&rules, query.treatment, asker)?;
+    let providers = providers(&rules, treatment, &query.dentist)?;
     let own = match &query.hold_token {
         Some(token) => app.engine.hold_of(tenant, token).await?,
         None => None,
     };
     let search = Search {
-        treatment,
         providers,
-        operatories,
-        range,
+        operatories: operatories(&rules, query)?,
         duration: query.duration,
-        asker,
-        order: Order::Earliest,
+        order: order(query)?,
         limit,
         own: Own::holds(own.iter().map(|hold| hold.id)),
+        ..Search::any(&rules, treatment, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
     let view = |slot: Slot| {
@@ -182,18 +162,328 @@ async fn search_for(
     })
 }
 
-/// The operatories that are asked for; empty for any.
-fn operatories(rules: &RuleBook, query: &AvailabilityQuery) -> Result<Vec<OperatoryId>, Problem> {
-    let wanted: Vec<OperatoryId> = rules
-        .operatories
-        .values()
-        .filter(|operatory| query.operatory.is_none_or(|id| id == operatory.id))
-        .filter(|operatory| query.clinic.is_none_or(|id| id == operatory.clinic))
-        .map(|operatory| operatory.id)
-        .collect();
-    if wanted.is_empty() {
+/// The search in several practices of the member: in each the treatment of the same code as the
+/// named one, at those of the named dentists and operatories that it has.
+async fn find_in_several(
+    app: &App,
+    member: &Member,
+    query: &AvailabilityQuery,
+) -> Result<Slots, Problem> {
+    let (range, limit) = bounds(query)?;
+    let order = order(query)?;
+    let mut books = Vec::new();
+    let mut seen = HashSet::new();
+    for tenant in query.tenants.iter().filter(|tenant| seen.insert(**tenant)) {
+        let member = member_of(member.principal.clone(), Some(*tenant))?;
+        books.push(app.engine.rules(member.tenant()).await?);
+    }
+    let named = books
+        .iter()
+        .find_map(|book| book.treatments.get(&query.treatment));
+    let code = &named.ok_or(Rejection::NotFound(Missing::Treatment))?.code;
+    let mut known = (HashSet::new(), HashSet::new());
+    let mut slots = Vec::new();
+    for book in &books {
+        known.0.extend(book.providers.keys().copied());
+        known.1.extend(
+            book.operatories
+                .values()
+                .flat_map(|one| [one.id.0, one.clinic.0]),
+        );
+        let same = |one: &&Treatment| one.active && one.code == *code;
+        let own = book.treatments.get(&query.treatment).filter(same);
+        let Some(treatment) = own.or_else(|| book.treatments.values().find(same)) else {
+            continue;
+        };
+        let mut search = Search {
+            duration: query.duration,
+            order,
+            limit,
+            ..Search::any(book, treatment, range, Asker::Staff)
+        };
+        if !query.dentist.is_empty() {
+            search
+                .providers
+                .retain(|one| query.dentist.contains(&one.id));
+        }
+        if !query.operatory.is_empty() || !query.clinic.is_empty() {
+            search.operatories = chosen(book, query);
+            if search.operatories.is_empty() {
+                continue;
+            }
+        }
+        let found = app.engine.availability(book, &search).await?;
+        slots.extend(found.into_iter().map(|slot| SlotView {
+            tenant_id: Some(book.tenant),
+            treatment_id: Some(treatment.id),
+            ..SlotView::from(slot)
+        }));
+    }
+    if query.dentist.iter().any(|id| !known.0.contains(id)) {
+        return Err(Rejection::NotFound(Missing::Provider).into());
+    }
+    let places = query
+        .operatory
+        .iter()
+        .map(|id| id.0)
+        .chain(query.clinic.iter().map(|id| id.0));
+    if places.into_iter().any(|id| !known.1.contains(&id)) {
         return Err(Rejection::NotFound(Missing::Operatory).into());
     }
-    let narrowed = query.operatory.is_some() || query.clinic.is_some();
-    Ok(if narrowed { wanted } else { Vec::new() })
+    // Each practice's come in order.
+    slots.sort_by_key(|slot| (std::cmp::Reverse(slot.score), slot.start, slot.dentist_id));
+    slots.truncate(limit);
+    Ok(Slots { slots })
+}
+
+fn bounds(query: &AvailabilityQuery) -> Result<(Span, usize), Problem> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Problem::invalid("limit", format!("1 to {LIMIT_MAX}")));
+    }
+    let range = time::range(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
+    Ok((range, limit))
+}
+
+fn order(query: &AvailabilityQuery) -> Result<Order, Problem> {
+    let near = query.near.as_deref().map(|near| time::parse("near", near));
+    Ok(match query.order {
+        OrderName::Earliest => Order::Earliest,
+        OrderName::Best => Order::Best {
+            near: near.transpose()?,
+        },
+    })
+}
+
+fn treatment(rules: &RuleBook, id: TreatmentId, asker: Asker) -> Result<&Treatment, Rejection> {
+    rules
+        .treatments
+        .get(&id)
+        .filter(|treatment| treatment.active)
+        .filter(|treatment| asker == Asker::Staff || treatment.online_bookable)
+        .ok_or(Rejection::NotFound(Missing::Treatment))
+}
+
+/// Those that are named, or all who offer the treatment.
+fn providers<'a>(
+    rules: &'a RuleBook,
+    treatment: &Treatment,
+    named: &[ProviderId],
+) -> Result<Vec<&'a Provider>, Rejection> {
+    let offers = |one: &&Provider| one.active && rules.offers(one, treatment);
+    if named.is_empty() {
+        return Ok(rules.providers.values().filter(offers).collect());
+    }
+    let found = named.iter().map(|id| rules.providers.get(id));
+    let found: Option<Vec<&Provider>> = found.collect();
+    let mut found = found.ok_or(Rejection::NotFound(Missing::Provider))?;
+    found.retain(offers);
+    found.sort_by_key(|one| one.id);
+    found.dedup_by_key(|one| one.id);
+    if found.is_empty() {
+        return Err(Rejection::NotOffered);
+    }
+    Ok(found)
+}
+
+/// The operatories that are asked for; empty for any.
+fn operatories(rules: &RuleBook, query: &AvailabilityQuery) -> Result<Vec<OperatoryId>, Rejection> {
+    if query.operatory.is_empty() && query.clinic.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = |id: &OperatoryId| rules.operatories.contains_key(id);
+    let clinics: HashSet<ClinicId> = rules.operatories.values().map(|one| one.clinic).collect();
+    let wanted = chosen(rules, query);
+    let all_known = query.operatory.iter().all(known)
+        && query.clinic.iter().all(|clinic| clinics.contains(clinic));
+    if !all_known || wanted.is_empty() {
+        return Err(Rejection::NotFound(Missing::Operatory));
+    }
+    Ok(wanted)
+}
+
+fn chosen(rules: &RuleBook, query: &AvailabilityQuery) -> Vec<OperatoryId> {
+    rules
+        .operatories
+        .values()
+        .filter(|one| query.operatory.is_empty() || query.operatory.contains(&one.id))
+        .filter(|one| query.clinic.is_empty() || query.clinic.contains(&one.clinic))
+        .map(|one| one.id)
+        .collect()
+}
+
+/// Something in the way of a visit.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasonView {
+    /// As booking would refuse it.
+    #[schema(example = "slot_taken")]
+    code: &'static str,
+    /// Whose time or rule it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calendar_id: Option<Uuid>,
+    /// What is taken or counted; with `outside_hours`, when it would be open on that day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    start: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    end: Option<At>,
+    /// For people.
+    detail: String,
+}
+
+impl ReasonView {
+    fn new(reason: &Reason, book: &RuleBook) -> Self {
+        let mut detail = sentence(&reason.rejection.to_string());
+        let name = reason.calendar.and_then(|calendar| {
+            let providers = book.providers.values().map(|one| (one.calendar, &one.name));
+            let chairs = book
+                .operatories
+                .values()
+                .map(|one| (one.calendar, &one.name));
+            let machines = book.equipment.values().map(|one| (one.calendar, &one.name));
+            let mut all = providers.chain(chairs).chain(machines);
+            all.find(|(id, _)| *id == calendar).map(|(_, name)| name)
+        });
+        // Another practice's time on a shared calendar is busy, and no more.
+        let kind = reason
+            .claim
+            .map(|(kind, tenant)| match tenant == book.tenant {
+                true => kind,
+                false => "busy",
+            });
+        for note in [name.map(String::as_str), kind].into_iter().flatten() {
+            detail.push_str(&format!(" [{note}]"));
+        }
+        Self {
+            code: reason.rejection.code(),
+            calendar_id: reason.calendar.map(|calendar| calendar.0),
+            start: reason.span.map(|span| At(span.start())),
+            end: reason.span.map(|span| At(span.end())),
+            detail,
+        }
+    }
+}
+
+/// All that is in the way; nothing when it can be booked.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Explanation {
+    reasons: Vec<ReasonView>,
+}
+
+/// Every rule and every claim in the way of a visit at a time. Empty when it can be booked.
+#[utoipa::path(get, path = "/availability/explain", tag = "availability", params(ExplainQuery),
+    responses((status = 200, body = Explanation)))]
+pub async fn explain(
+    app: web::Data<App>,
+    member: Member,
+    request: HttpRequest,
+    query: Asked<ExplainQuery>,
+) -> Result<web::Json<Explanation>, Problem> {
+    let mut query = query.0;
+    query.hold_token = query.hold_token.or_else(|| holds::token(&request));
+    explain_to(&app, &member, &query).await.map(web::Json)
+}
+
+/// The explanation behind the route and the socket's command.
+///
+/// # Errors
+/// 422 for a time or duration that cannot be, 404 for unknown ids, 503 without a database.
+pub async fn explain_to(
+    app: &App,
+    member: &Member,
+    query: &ExplainQuery,
+) -> Result<Explanation, Problem> {
+    explain_for(app, member.tenant(), Asker::Staff, query).await
+}
+
+/// The explanation in one practice. The public learns the practice's published rules, and that something is taken, but not what or where.
+///
+/// # Errors
+/// As [`explain_to`].
+pub async fn explain_for(
+    app: &App,
+    tenant: TenantId,
+    asker: Asker,
+    query: &ExplainQuery,
+) -> Result<Explanation, Problem> {
+    let start = time::parse("start", &query.start)?;
+    let rules = app.engine.rules(tenant).await?;
+    let treatment = treatment(&rules, query.treatment, asker)?;
+    let (provider, _) = placement::named(&rules, query.dentist, treatment.id)?;
+    let duration = query.duration.unwrap_or(treatment.duration);
+    let segments = placement::segments(treatment, duration)?;
+    if let Some(id) = query.operatory
+        && !rules.operatories.contains_key(&id)
+    {
+        return Err(Rejection::NotFound(Missing::Operatory).into());
+    }
+    let wish = Wish {
+        provider,
+        treatment,
+        segments: &segments,
+        span: Span::lasting(start, duration).ok_or(Rejection::BadDuration)?,
+        operatory: query.operatory,
+        preferred: None,
+        asker,
+        overrides: &Default::default(),
+        avoid: &Default::default(),
+    };
+    let own = match &query.hold_token {
+        Some(token) => app.engine.hold_of(tenant, token).await?,
+        None => None,
+    };
+    let own = Own::holds(own.iter().map(|hold| hold.id));
+    let reasons = app.engine.explain(&rules, &wish, &own).await?;
+    Ok(Explanation {
+        reasons: (reasons.iter())
+            .map(|reason| ReasonView::new(reason, &rules))
+            .collect(),
+    })
+}
+
+/// A refusal because of taken time, with what could be booked instead: the next slots of the same
+/// dentist. Whatever goes wrong in looking for them, the refusal stands.
+pub async fn with_alternatives(
+    app: &App,
+    tenant: TenantId,
+    refusal: Problem,
+    wanted: &Wanted,
+) -> Problem {
+    if refusal.code != "slot_taken" {
+        return refusal;
+    }
+    let Ok(rules) = app.engine.rules(tenant).await else {
+        return refusal;
+    };
+    let named = placement::named(&rules, wanted.provider, wanted.treatment);
+    let range = Span::lasting(wanted.start, ALTERNATIVES_WITHIN);
+    let (Ok((provider, treatment)), Some(range)) = (named, range) else {
+        return refusal;
+    };
+    let search = Search {
+        providers: vec![provider],
+        duration: wanted.duration,
+        limit: ALTERNATIVES,
+        ..Search::any(&rules, treatment, range, Asker::Staff)
+    };
+    let Ok(slots) = app.engine.availability(&rules, &search).await else {
+        return refusal;
+    };
+    let slots = slots.into_iter().map(SlotView::from);
+    refusal.with_alternatives(
+        slots
+            .filter_map(|slot| serde_json::to_value(slot).ok())
+            .collect(),
+    )
+}
+
+/// What was to be booked.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub provider: ProviderId,
+    pub treatment: TreatmentId,
+    pub start: schema::span::Minute,
+    pub duration: Option<i64>,
 }

@@ -7,6 +7,7 @@ pub mod holds;
 use actix_web::{HttpRequest, web};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use engine::scheduling::placement::Asker;
 use engine::scheduling::rulebook::RuleBook;
 use schema::ids::{ClinicId, ProviderId, TenantId, TreatmentId};
 use schema::schema::{clinics, treatments};
@@ -19,7 +20,8 @@ use crate::practices::Practice;
 use crate::problem::Problem;
 use crate::public::Guest;
 use crate::public::limits::Kind;
-use crate::rest::availability::{self, AvailabilityQuery, Slots};
+use crate::rest::availability::query::{Asked, AvailabilityQuery, ExplainQuery};
+use crate::rest::availability::{self, Explanation, Slots};
 use crate::rest::language::Language;
 
 /// What everybody may know of a practice.
@@ -260,13 +262,33 @@ pub async fn availability(
     app: web::Data<App>,
     request: HttpRequest,
     subdomain: web::Path<String>,
-    query: web::Query<AvailabilityQuery>,
+    query: Asked<AvailabilityQuery>,
 ) -> Result<web::Json<Slots>, Problem> {
     let guest = Guest::of(&app, &request, &subdomain, Kind::Reading).await?;
-    let mut query = query.into_inner();
+    let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| super::holds::token(&request));
     let slots = availability::find_public(&app, guest.practice.tenant, &query).await?;
     Ok(web::Json(slots))
+}
+
+/// Which of the practice's rules a time is against, and whether it is taken.
+#[utoipa::path(get, path = "/public/{subdomain}/availability/explain", tag = "public", security(()),
+    params(("subdomain" = String, Path), ExplainQuery,
+        ("X-Hold-Token" = Option<String>, Header)),
+    responses((status = 200, body = Explanation),
+        (status = 403, description = "`suspended`"), (status = 429, description = "`rate_limited`")))]
+pub async fn explain(
+    app: web::Data<App>,
+    request: HttpRequest,
+    subdomain: web::Path<String>,
+    query: Asked<ExplainQuery>,
+) -> Result<web::Json<Explanation>, Problem> {
+    let guest = Guest::of(&app, &request, &subdomain, Kind::Reading).await?;
+    let mut query = query.0;
+    query.hold_token = query.hold_token.or_else(|| super::holds::token(&request));
+    let tenant = guest.practice.tenant;
+    let found = availability::explain_for(&app, tenant, Asker::Public, &query).await?;
+    Ok(web::Json(found))
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ impl Refused {
     }
 }
 
+/// A refusal's text as a sentence.
 pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters

@@ -15,7 +15,7 @@ use super::presence::{Doing, Place};
 use crate::actions::{Action, Occurrences, target};
 use crate::auth::access::AccessRule;
 use crate::problem::Problem;
-use crate::rest::availability::AvailabilityQuery;
+use crate::rest::availability::query::{AvailabilityQuery, ExplainQuery};
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
 };
@@ -50,6 +50,10 @@ pub enum Frame {
     Availability {
         tenant: Option<TenantId>,
         query: AvailabilityQuery,
+    },
+    Explain {
+        tenant: Option<TenantId>,
+        query: ExplainQuery,
     },
     Hold {
         tenant: Option<TenantId>,
@@ -212,6 +216,12 @@ fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
         Kind::Availability => {
             body.remove("tenant");
             return Ok(Frame::Availability {
+                tenant,
+                query: from(body)?,
+            });
+        }
+        Kind::Explain => {
+            return Ok(Frame::Explain {
                 tenant,
                 query: from(body)?,
             });

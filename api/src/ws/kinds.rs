@@ -54,6 +54,8 @@ kinds! {
     Presence "presence" member,
     /// Asks for free slots.
     Availability "availability" public,
+    /// Asks what is in the way of a visit.
+    Explain "explain" public,
     /// Books a visit.
     Book "book" changes(CanManageAppointments),
     /// Moves one.

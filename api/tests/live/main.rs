@@ -19,6 +19,7 @@ mod replanning;
 mod rest;
 mod retention;
 mod rights;
+mod searching;
 mod series;
 mod slots;
 mod socket;

@@ -170,30 +170,39 @@ fn check_time(
     now: Minute,
     overridden: &mut BTreeSet<Override>,
 ) -> Result<(), Rejection> {
-    let start = wish.span.start();
-    let oldest = match wish.asker {
-        Asker::Staff => now.plus(-PAST_ENTRY_DAYS * DAY),
-        Asker::Public => now,
-    };
-    if start < oldest {
-        return Err(Rejection::InThePast);
-    }
-    let latest = now.plus(horizon_days(book, wish.treatment) * DAY);
-    if start > latest {
-        let refusal = Rejection::BeyondHorizon { latest };
-        unless_overridden(wish, Override::BeyondHorizon, overridden, refusal)?;
-    }
-    if wish.asker == Asker::Public {
-        let earliest = now.plus(notice_min(book, wish.treatment));
-        if start < earliest {
-            return Err(Rejection::TooSoon { earliest });
-        }
-        let interval_min = slot_interval_min(book, wish.treatment);
-        if !on_grid(book, start, interval_min) {
-            return Err(Rejection::OffGrid { interval_min });
+    for (refusal, rule) in refusals_of_time(book, wish, now) {
+        match rule {
+            Some(rule) => unless_overridden(wish, rule, overridden, refusal)?,
+            None => return Err(refusal),
         }
     }
     Ok(())
+}
+
+/// The rules of time that refuse, each with what staff may override it by.
+pub(super) fn refusals_of_time(
+    book: &RuleBook,
+    wish: &Wish<'_>,
+    now: Minute,
+) -> impl Iterator<Item = (Rejection, Option<Override>)> {
+    let start = wish.span.start();
+    let public = wish.asker == Asker::Public;
+    let oldest = match public {
+        false => now.plus(-PAST_ENTRY_DAYS * DAY),
+        true => now,
+    };
+    let latest = now.plus(horizon_days(book, wish.treatment) * DAY);
+    let earliest = now.plus(notice_min(book, wish.treatment));
+    let interval_min = slot_interval_min(book, wish.treatment);
+    let past = (start < oldest).then_some((Rejection::InThePast, None));
+    let far = (start > latest).then_some((
+        Rejection::BeyondHorizon { latest },
+        Some(Override::BeyondHorizon),
+    ));
+    let soon = (public && start < earliest).then_some((Rejection::TooSoon { earliest }, None));
+    let odd = (public && !on_grid(book, start, interval_min))
+        .then_some((Rejection::OffGrid { interval_min }, None));
+    [past, far, soon, odd].into_iter().flatten()
 }
 
 /// How many days ahead a treatment is booked at most.

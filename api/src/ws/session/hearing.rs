@@ -6,6 +6,7 @@ use std::time::Instant;
 use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
+use engine::scheduling::placement::Asker;
 use schema::ids::TenantId;
 
 use super::{BAD_FRAMES_WITHIN, Session};
@@ -94,6 +95,20 @@ impl Session {
                         }
                     };
                     Ok(ok(id, slots))
+                });
+            }
+            Ok(Frame::Explain { tenant, query }) => {
+                self.run(context, id, rule, tenant, async move |app, asking| {
+                    let explanation = match asking {
+                        Asking::Member(member) => {
+                            availability::explain_to(&app, &member, &query).await?
+                        }
+                        Asking::Visitor(visitor) => {
+                            let tenant = visitor.practice.tenant;
+                            availability::explain_for(&app, tenant, Asker::Public, &query).await?
+                        }
+                    };
+                    Ok(ok(id, explanation))
                 });
             }
             Ok(Frame::Command {

@@ -30,6 +30,11 @@ fn frame(kind: Kind, people: &People) -> Value {
             json!({ "treatment": practice.short, "dentist": practice.dentists[0].0,
             "from": range["from"], "to": range["to"] })
         }
+        Kind::Explain => json!({
+            "treatment": practice.short,
+            "dentist": practice.dentists[0].0,
+            "start": start(),
+        }),
         Kind::Book => json!({ "appointment": booking }),
         Kind::Reschedule => json!({ "start": start() }),
         Kind::Resize => json!({ "duration": 60 }),

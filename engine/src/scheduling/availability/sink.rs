@@ -87,7 +87,7 @@ impl<'a> Sink<'a> for Earliest<'a> {
     fn take(&mut self, found: Found<'a>) {
         self.kept.push(found);
         // Not at each one: sorting is shared by as many as are kept. One provider's come in order.
-        if self.kept.len() == self.limit || self.kept.len() >= self.limit * 2 {
+        if self.kept.len() == self.limit || self.kept.len() >= self.limit.saturating_mul(2) {
             self.cut();
         }
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod dateutil;
 mod others;
 mod rfc;
 

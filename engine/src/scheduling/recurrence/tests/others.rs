@@ -3,7 +3,7 @@
 use super::*;
 
 /// Rules on which both should agree: none of the differences listed in the module's text.
-fn rules() -> impl Strategy<Value = String> {
+pub(super) fn rules() -> impl Strategy<Value = String> {
     let days = proptest::sample::subsequence(vec!["MO", "TU", "WE", "TH", "FR", "SA", "SU"], 0..5);
     let nth = proptest::sample::subsequence(vec!["1MO", "-1FR", "2TU", "-4SU", "5WE", "3SA"], 0..3);
     let months = proptest::sample::subsequence((1..=12).collect::<Vec<i32>>(), 0..4);

@@ -1,0 +1,164 @@
+//! Searching in every combination, and what is said of times that cannot be booked.
+
+use schema::test_db::practice::Practice;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// The query of a search on the local day after tomorrow.
+fn day(world: &World, more: &str) -> String {
+    let text = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    format!(
+        "treatment={}&from={}&to={}&limit=200{more}",
+        world.practice.short,
+        text(world.at(2, 0, 0)),
+        text(world.at(3, 0, 0)),
+    )
+}
+
+async fn slots(world: &World, more: &str) -> Vec<Value> {
+    let path = format!("/availability?{}", day(world, more));
+    let found = world.get(&path).await.expect(200);
+    found["slots"].as_array().unwrap().clone()
+}
+
+fn distinct<'a>(slots: &'a [Value], field: &str) -> Vec<&'a str> {
+    let mut found: Vec<&str> = slots
+        .iter()
+        .map(|one| one[field].as_str().unwrap())
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+#[actix_web::test]
+async fn any_combination_and_by_score() {
+    let world = World::new().await;
+    let [first, second] = [world.dentist(0), world.dentist(1)];
+    let chair = world.practice.operatories[1].0;
+    let clinic = world.practice.clinic;
+    assert_eq!(distinct(&slots(&world, "").await, "dentistId").len(), 2);
+    for both in [
+        format!("&dentist={first}&dentist={second}"),
+        format!("&dentist={first},{second}&clinic={clinic}"),
+    ] {
+        assert_eq!(distinct(&slots(&world, &both).await, "dentistId").len(), 2);
+    }
+    let narrow = slots(
+        &world,
+        &format!("&dentist={second}&operatory={chair}&duration=45"),
+    )
+    .await;
+    assert_eq!(distinct(&narrow, "dentistId"), [second.to_string()]);
+    assert_eq!(distinct(&narrow, "operatoryId"), [chair.to_string()]);
+    assert_eq!(narrow.len(), 46, "08:00 to 19:15");
+    assert!(narrow[0].get("score").is_none());
+
+    // 09:00 to 09:30 is taken: the best one near 10:00 leaves nothing useless beside it.
+    let booked = world.booking(0, 0, world.at(2, 9, 0));
+    world.post("/appointments", &booked).await.expect(201);
+    let near = world.at(2, 9, 45).format("%Y-%m-%dT%H:%M:%SZ");
+    let best = slots(&world, &format!("&dentist={first}&order=best&near={near}")).await;
+    assert_eq!(best[0]["start"], json!(world.at(2, 9, 30)), "{:?}", best[0]);
+    let scores: Vec<u64> = best
+        .iter()
+        .map(|one| one["score"].as_u64().unwrap())
+        .collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b) && scores[0] <= 100);
+    let path = |more: &str| format!("/availability?{}", day(&world, more));
+    for (more, status) in [
+        ("&order=latest".to_owned(), 400),
+        ("&dentist=7".to_owned(), 400),
+        (format!("&dentist={first},{clinic}"), 404),
+        (format!("&clinic={chair}"), 404),
+        ("&order=best&near=tomorrow".to_owned(), 422),
+        ("&duration=0".to_owned(), 422),
+        (format!("&tenants={clinic}"), 403),
+    ] {
+        let refused = world.get(&path(&more)).await;
+        assert_eq!(refused.status, status, "{more}: {refused:?}");
+    }
+
+    // Another practice of the same owner, in the same operatories, with the same treatment.
+    let other = Practice::seed_sharing(&world.db, &world.practice, 1).await;
+    let [mine, theirs] = [world.practice.tenant, other.tenant];
+    let own = &world.practice.owner;
+    world
+        .sql(&format!(
+            "INSERT INTO memberships (tenant_id, user_id, role) VALUES ('{theirs}', '{own}', 'admin')"
+        ))
+        .await;
+    let several = format!("{}&tenants={mine},{theirs}", path(""));
+    let several = world.get(&several).await.expect(200);
+    let several = several["slots"].as_array().unwrap();
+    assert_eq!(distinct(several, "tenantId").len(), 2);
+    assert_eq!(distinct(several, "treatmentId").len(), 2);
+    assert_eq!(distinct(several, "dentistId").len(), 3);
+    assert!(several.is_sorted_by_key(|one| one["start"].as_str().unwrap().to_owned()));
+    world.end().await;
+}
+
+#[actix_web::test]
+async fn what_is_in_the_way_is_told_to_those_who_may_know() {
+    let world = World::new().await;
+    let start = world.at(2, 9, 0);
+    let booked = world.booking(0, 0, start);
+    world.post("/appointments", &booked).await.expect(201);
+    let (dentist, calendar) = world.practice.dentists[0];
+    let ask = |at: chrono::DateTime<chrono::Utc>| {
+        let at = at.format("%Y-%m-%dT%H:%M:%SZ");
+        let treatment = world.practice.short;
+        format!("/availability/explain?treatment={treatment}&dentist={dentist}&start={at}")
+    };
+    let free = world.get(&ask(world.at(2, 10, 0))).await.expect(200);
+    assert_eq!(free["reasons"], json!([]));
+    let taken = world.get(&ask(start)).await.expect(200);
+    let reasons = taken["reasons"].as_array().unwrap();
+    // The other operatory is free: only the dentist is in the way.
+    assert_eq!(reasons.len(), 1, "{taken}");
+    assert_eq!(reasons[0]["code"], "slot_taken");
+    assert_eq!(reasons[0]["calendarId"], json!(calendar));
+    assert_eq!(reasons[0]["start"], json!(start));
+    assert!(
+        reasons[0]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("appointment")
+    );
+    let early = world.get(&ask(world.at(2, 7, 0))).await.expect(200);
+    assert!(distinct(early["reasons"].as_array().unwrap(), "code").contains(&"outside_hours"));
+    let unknown = world
+        .get(&format!(
+            "{}&operatory={}",
+            ask(start),
+            world.practice.clinic
+        ))
+        .await;
+    assert_eq!(unknown.code(), "not_found");
+
+    // The same of staff over the socket; the public learns that it is taken, and no more.
+    let frame = json!({ "type": "explain", "treatment": world.practice.short,
+        "dentist": dentist, "start": start });
+    let mut socket = world.socket().await;
+    let told = socket.ask(frame.clone()).await;
+    assert_eq!(told["result"]["reasons"], taken["reasons"], "{told}");
+    let mut visitor = world.visitor().await;
+    let told = visitor.ask(frame).await;
+    let reason = &told["result"]["reasons"][0];
+    assert_eq!(reason["code"], "slot_taken", "{told}");
+    for hidden in ["calendarId", "start", "end"] {
+        assert!(reason.get(hidden).is_none(), "{told}");
+    }
+    assert!(!reason["detail"].as_str().unwrap().contains("appointment"));
+
+    // A booking that is refused hears of the next times.
+    let refused = world
+        .post("/appointments", &world.booking(1, 0, start))
+        .await;
+    assert_eq!((refused.status, refused.code()), (409, "slot_taken"));
+    let instead = refused.body["alternatives"].as_array().unwrap();
+    assert_eq!(instead.len(), 3, "{refused:?}");
+    assert_eq!(instead[0]["start"], json!(world.at(2, 9, 30)));
+    world.end().await;
+}
