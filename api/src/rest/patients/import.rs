@@ -42,6 +42,7 @@ pub struct Options {
     /// What becomes of rows that share an address or number with somebody of another name; `report`
     /// without.
     #[serde(default)]
+    #[param(inline)]
     duplicates: Duplicates,
 }
 
