@@ -10,6 +10,7 @@ mod frames;
 mod guests;
 mod holds;
 mod import_ics;
+mod isolation;
 mod one_winner;
 mod patients;
 mod presence;

@@ -76,6 +76,10 @@ impl World {
             app_pool_size: 8,
             shutdown_seconds: 1,
             membership_cache_ms: 0,
+            mail_folder: std::env::temp_dir()
+                .join(format!("denticloud-mail-{}", uuid::Uuid::new_v4()))
+                .display()
+                .to_string(),
             ..Config::default()
         };
         let running = server::start_at(settings(config), clock).await.unwrap();
@@ -288,7 +292,10 @@ impl World {
 
     /// Stops the server and holds the database against every promise.
     pub async fn end(self) {
+        let mail = self.running.app.config.mail_folder.clone();
         self.running.stop().await;
+        // There is none where nobody wrote.
+        let _ = std::fs::remove_dir_all(mail);
         let report = schema::audit::run(&self.db.url).await.unwrap();
         assert!(report.is_clean(), "{report}");
     }

@@ -38,6 +38,9 @@ fn special(route: &Route, people: &People) -> Option<Value> {
         ("post", "/staff") => json!({ "email": "new@example.com", "role": "staff_billing" }),
         ("post", "/appointments/{id}/status") => json!({ "status": "confirmed" }),
         ("post", "/treatments") => json!({ "code": "D9999", "name": "Walk", "durationMin": 30 }),
+        ("post", "/patients/{id}/transfer") => {
+            json!({ "toTenantId": people.stranger.practice.tenant })
+        }
         ("post", "/appointments/swap") => swap(people),
         ("post", "/blocks") => block(people),
         ("post", "/series" | "/series/preview") => series(people),
@@ -189,7 +192,7 @@ impl Filling<'_> {
             return Some(("application/json".to_owned(), body.to_string()));
         }
         let kind = content.keys().next()?;
-        Some((kind.clone(), "a,b\n1,2\n".to_owned()))
+        Some((kind.clone(), "firstName,lastName\nWalk,Walk\n".to_owned()))
     }
 
     /// A value that the schema allows.
@@ -247,6 +250,7 @@ impl Filling<'_> {
                 (start() + TimeDelta::days(1)).to_rfc3339()
             }
             Some("date-time") => start().to_rfc3339(),
+            Some("date") if lower.contains("birth") => "1990-01-01".to_owned(),
             Some("date") => start().date_naive().to_string(),
             _ => {
                 let known = [
