@@ -11,6 +11,7 @@ pub mod client;
 pub mod database;
 pub mod diary;
 pub mod follower;
+pub mod http;
 pub mod ledger;
 pub mod light;
 pub mod measure;

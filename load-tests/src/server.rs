@@ -194,7 +194,7 @@ impl Program {
 }
 
 async fn until_ready(address: SocketAddr, began: Instant) -> Outcome<()> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
+    let client = crate::http::client().build()?;
     let url = format!("http://{address}/readyz");
     loop {
         let answer = client.get(&url).timeout(PATIENCE).send().await;

@@ -212,7 +212,7 @@ impl Stage {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn metrics(&self) -> Outcome<BTreeMap<String, f64>> {
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = crate::http::client().build()?;
         let url = format!("http://{}/metrics", self.site.address);
         let text = http.get(url).send().await?.text().await?;
         let values = text.lines().filter_map(|line| {

@@ -16,6 +16,9 @@ REVOKE SELECT (patient_id), UPDATE (patient_id) ON holds, waitlist_entries FROM 
 REVOKE SELECT (patient_id, version), UPDATE (patient_id, version) ON series FROM denticloud_records;
 DROP POLICY records ON audit_log;
 DROP POLICY records ON waitlist_entries;
+REVOKE SELECT (patient_id), DELETE ON patient_invitations FROM denticloud_records;
+DROP POLICY records_delete ON patient_invitations;
+DROP POLICY records ON patient_invitations;
 DROP POLICY records ON holds;
 DROP POLICY records ON series;
 DROP TABLE patient_link_requests;

@@ -50,6 +50,9 @@ GRANT SELECT, INSERT, UPDATE (status, patient_id) ON patient_link_requests TO de
 CREATE POLICY records ON series TO denticloud_records USING (true) WITH CHECK (true);
 CREATE POLICY records ON holds TO denticloud_records USING (true) WITH CHECK (true);
 CREATE POLICY records ON waitlist_entries TO denticloud_records USING (true) WITH CHECK (true);
+CREATE POLICY records ON patient_invitations FOR SELECT TO denticloud_records USING (true);
+CREATE POLICY records_delete ON patient_invitations FOR DELETE TO denticloud_records USING (true);
+GRANT SELECT (patient_id), DELETE ON patient_invitations TO denticloud_records;
 CREATE POLICY records ON audit_log FOR INSERT TO denticloud_records WITH CHECK (true);
 GRANT SELECT (patient_id, version), UPDATE (patient_id, version) ON series TO denticloud_records;
 GRANT SELECT (patient_id), UPDATE (patient_id) ON holds, waitlist_entries TO denticloud_records;
@@ -283,6 +286,8 @@ BEGIN
     UPDATE holds SET patient_id = kept WHERE patient_id = removed;
     UPDATE waitlist_entries SET patient_id = kept WHERE patient_id = removed;
     UPDATE patient_link_requests SET patient_id = kept WHERE patient_id = removed;
+    -- An invitation was mailed for a record that is no more: the practice sends another.
+    DELETE FROM patient_invitations WHERE patient_id = removed;
     -- Facts of both are the person's: what the later state of one lacks would be missed.
     INSERT INTO patient_medical (tenant_id, patient_id, author, author_id, history, allergies, medications)
         SELECT wanted_tenant, removed, merger, merger_id,

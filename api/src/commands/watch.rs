@@ -151,6 +151,8 @@ async fn token(arguments: &Arguments) -> Result<String, Ended> {
     let password = std::env::var(PASSWORD_VARIABLE)
         .map_err(|_| Ended::Refused(format!("{PASSWORD_VARIABLE} is not set")))?;
     let url = format!("{}/auth/login", arguments.url.trim_end_matches('/'));
+    // For `https` addresses; whoever was first has done it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let answer = reqwest::Client::new()
         .post(url)
         .json(&json!({ "email": email, "password": password }))

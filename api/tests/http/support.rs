@@ -91,7 +91,7 @@ impl Server {
     pub async fn start_with(config: impl FnOnce(&TestDb) -> Config) -> Self {
         let db = TestDb::new().await;
         let running = server::start(config(&db)).await.unwrap();
-        let client = reqwest::Client::builder()
+        let client = load_tests::http::client()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();

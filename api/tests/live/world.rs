@@ -87,7 +87,7 @@ impl World {
             db,
             practice,
             running,
-            http: reqwest::Client::new(),
+            http: load_tests::http::client().build().unwrap(),
         }
     }
 

@@ -44,8 +44,7 @@ impl Rest {
     /// # Errors
     /// When the token can be no header.
     pub fn open(address: SocketAddr, token: &str) -> Result<Self, Lost> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
+        let http = crate::http::client()
             .http1_only()
             .pool_max_idle_per_host(1)
             .tcp_nodelay(true)

@@ -175,7 +175,7 @@ async fn beside(options: &Options, text: &str) -> Outcome<Measured> {
     let greeting = [(HELLO.to_owned(), "hello")];
     let mut crowd = Crowd::gather(server.address, options.sockets, &greeting, "delta").await?;
     let kib_per_socket = (server.resident_kib()? - before) / options.sockets as f64;
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = crate::http::client().build()?;
     let (mut each, mut last) = (Spread::new()?, Spread::new()?);
     let mut missed = 0;
     for _ in 0..options.changes {

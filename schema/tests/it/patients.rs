@@ -141,6 +141,7 @@ async fn whatever_names_a_patient_is_known_to_a_merge() {
         "appointments",
         "holds",
         "patient_dentists",
+        "patient_invitations",
         "patient_link_requests",
         "patient_medical",
         "series",

@@ -101,7 +101,7 @@ impl People {
             own,
             db,
             running,
-            http: reqwest::Client::new(),
+            http: load_tests::http::client().build().unwrap(),
             callers: Vec::new(),
             bad_tokens: Vec::new(),
         };
