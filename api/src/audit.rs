@@ -218,7 +218,7 @@ pub async fn record_account(
     who: Who,
     action: &'static str,
 ) -> Result<(), Problem> {
-    let account = principal::account(app, user.unwrap_or_else(UserId::new)).await?;
+    let account = principal::account(app, user.unwrap_or_default()).await?;
     let tenants: Vec<TenantId> = account.as_ref().map_or_else(Vec::new, |account| {
         let workspaces = account.workspaces.iter();
         workspaces.map(|workspace| workspace.tenant_id).collect()

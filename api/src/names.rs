@@ -100,6 +100,9 @@ impl PatientCards {
     }
 }
 
+/// A claim's title, and of a block which it is and of what kind.
+type Label = (ClaimId, Option<String>, Option<BlockId>, Option<String>);
+
 /// The names that the claims of `tenant` among `shown` need.
 ///
 /// # Errors
@@ -146,22 +149,21 @@ pub async fn of<'a>(
             tenants: vec![tenant],
             ..Access::default()
         };
-        let rows: Vec<(ClaimId, Option<String>, Option<BlockId>, Option<String>)> =
-            tenancy::transaction(&app.app_pool, &access, async |connection| {
-                claims::table
-                    .left_join(blocks::table.on(claims::block_id.eq(blocks::id.nullable())))
-                    .filter(claims::id.eq_any(titled))
-                    .select((
-                        claims::id,
-                        claims::title,
-                        claims::block_id,
-                        blocks::kind.nullable(),
-                    ))
-                    .load(connection)
-                    .await
-                    .map_err(Problem::from)
-            })
-            .await?;
+        let rows: Vec<Label> = tenancy::transaction(&app.app_pool, &access, async |connection| {
+            claims::table
+                .left_join(blocks::table.on(claims::block_id.eq(blocks::id.nullable())))
+                .filter(claims::id.eq_any(titled))
+                .select((
+                    claims::id,
+                    claims::title,
+                    claims::block_id,
+                    blocks::kind.nullable(),
+                ))
+                .load(connection)
+                .await
+                .map_err(Problem::from)
+        })
+        .await?;
         for (id, title, block, kind) in rows {
             names.titles.extend(title.map(|title| (id, title)));
             names

@@ -351,7 +351,7 @@ impl Mail {
     /// The secret of its link.
     #[track_caller]
     pub fn token(&self) -> String {
-        let (_, token) = self.body.split_once("token=").expect("a link with a token");
+        let (_, token) = self.body.split_once("token=").unwrap();
         token.split_whitespace().next().unwrap().to_owned()
     }
 }

@@ -1,5 +1,6 @@
 //! Searching in every combination, and what is said of times that cannot be booked.
 
+use reqwest::Method;
 use schema::test_db::practice::Practice;
 use serde_json::{Value, json};
 
@@ -90,7 +91,10 @@ async fn any_combination_and_by_score() {
         ))
         .await;
     let several = format!("{}&tenants={mine},{theirs}", path(""));
-    let several = world.get(&several).await.expect(200);
+    let here = [("X-Tenant-Id", mine.to_string())];
+    let here = here.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let several = world.send_with(Method::GET, &several, None, &here).await;
+    let several = several.expect(200);
     let several = several["slots"].as_array().unwrap();
     assert_eq!(distinct(several, "tenantId").len(), 2);
     assert_eq!(distinct(several, "treatmentId").len(), 2);

@@ -121,7 +121,12 @@ async fn walk(people: &People, caller: &Caller, found: &mut Vec<String>) {
         let mut theirs = frame(kind, people);
         theirs["tenant"] = json!(people.stranger.practice.tenant);
         let answer = socket.ask(theirs).await;
-        if kind != Kind::Unsubscribe && answer["code"] != "forbidden" {
+        // These name no workspace: they are about this session, or about a public page.
+        let names_none = matches!(
+            kind,
+            Kind::Unsubscribe | Kind::SubscribeSlots | Kind::UnsubscribeSlots | Kind::Presence
+        );
+        if !names_none && answer["code"] != "forbidden" {
             let name = caller.name;
             found.push(format!("{} as {name} at theirs: {answer}", kind.name()));
         }
