@@ -319,7 +319,11 @@ async fn nobody_has_more_holds_than_they_may_however_they_ask() {
                 world.at(1 + n / 4, 9 + (n % 4) as u32, 0),
             )
         };
-        let engine = if n.is_multiple_of(2) { &world.engine } else { &other };
+        let engine = if n.is_multiple_of(2) {
+            &world.engine
+        } else {
+            &other
+        };
         let mut request = world.request(Command::Hold(wanted));
         request.asker = Asker::Public;
         engine.execute(request)
