@@ -128,15 +128,6 @@ export class Practice {
 		return items.find((one: { onlineBookable: boolean }) => one.onlineBookable).id;
 	}
 
-	async member(email: string): Promise<{ id: string; permissions: string[] }> {
-		const { items } = await this.get('/staff');
-		return items.find((one: { email: string }) => one.email === email);
-	}
-
-	permit(memberId: string, permissions: string[]): Promise<unknown> {
-		return ask(this.token, this.tenantId, `/staff/${memberId}`, { permissions }, 'PATCH');
-	}
-
 	private get(path: string): Promise<any> {
 		return ask(this.token, this.tenantId, path);
 	}
