@@ -8,9 +8,10 @@ use schema::ids::{TenantId, UserId};
 use uuid::Uuid;
 
 use crate::auth::api_keys::ApiKeys;
+use crate::auth::oidc::Oidc;
 use crate::auth::password::Passwords;
 use crate::auth::principal::Accounts;
-use crate::auth::throttle::LoginThrottle;
+use crate::auth::throttle::Throttle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
@@ -29,10 +30,12 @@ pub struct App {
     pub app_pool: ConnectionPool,
     pub tokens: Tokens,
     pub passwords: Passwords,
-    pub throttle: LoginThrottle,
+    pub throttle: Throttle,
     pub accounts: Accounts,
     pub api_keys: ApiKeys,
     pub mail: Mailer,
+    /// Other services to sign in with.
+    pub oidc: Oidc,
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
@@ -55,6 +58,8 @@ pub enum StartError {
     Engine(#[from] engine::StartError),
     #[error(transparent)]
     Mail(#[from] MailError),
+    #[error("sign-in services: {0}")]
+    Oidc(String),
     #[error("the Argon2 cost is not possible: {0}")]
     Argon2(String),
     #[error("cannot listen on {address}: {source}")]
@@ -105,10 +110,11 @@ impl App {
             tokens: Tokens::new(&config)?,
             passwords: Passwords::new(&config)
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
-            throttle: LoginThrottle::new(&config),
+            throttle: Throttle::new(&config),
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
             api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
             mail: Mailer::new(&config)?,
+            oidc: Oidc::new(&config)?,
             engine,
             patients: PatientCards::default(),
             links: LinkThrottle::default(),

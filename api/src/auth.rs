@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod oidc;
 pub mod password;
 pub mod permissions;
 pub mod principal;

@@ -10,6 +10,7 @@ use schema::retention::Keep;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::auth::oidc::OidcProviders;
 use settings::{Setting, settings};
 
 /// The file with a deployment's settings, optional.
@@ -36,6 +37,12 @@ impl Setting for LogFormat {
             }
             .to_owned(),
         )
+    }
+}
+
+impl Setting for OidcProviders {
+    fn toml(&self) -> Option<String> {
+        None
     }
 }
 
@@ -125,10 +132,17 @@ settings! {
     argon2_parallel_checks: usize = 0, "DENTICLOUD_ARGON2_PARALLEL_CHECKS";
     /// Failed log-ins of one account from one address before it has to wait.
     login_attempts: u32 = 8, "DENTICLOUD_LOGIN_ATTEMPTS";
-    /// Seconds after which such an address has one more attempt.
+    /// Seconds that such an address waits first; each further failure doubles the wait.
     login_wait_seconds: u64 = 15, "DENTICLOUD_LOGIN_WAIT_SECONDS";
+    /// The longest such wait, in seconds.
+    login_wait_max_seconds: u64 = 900, "DENTICLOUD_LOGIN_WAIT_MAX_SECONDS";
     /// Log-ins of one address per minute, whatever the account.
     login_address_per_minute: u32 = 300, "DENTICLOUD_LOGIN_ADDRESS_PER_MINUTE";
+    /// Registrations of one address per hour.
+    register_address_per_hour: u32 = 100, "DENTICLOUD_REGISTER_ADDRESS_PER_HOUR";
+    /// E-mails per hour that anybody may have sent to one account (a forgotten password, a link to
+    /// confirm the address); twenty times as many from one network address.
+    letters_per_hour: u32 = 6, "DENTICLOUD_LETTERS_PER_HOUR";
 
     /// A WebSocket that has not connected after this long is closed, in milliseconds.
     ws_connect_ms: u64 = 5_000, "DENTICLOUD_WS_CONNECT_MS";
@@ -165,6 +179,11 @@ settings! {
     /// A connection that takes nothing of what it is sent for this long is given up, in milliseconds
     /// (Linux: TCP_USER_TIMEOUT).
     tcp_stuck_ms: u32 = 20_000, "DENTICLOUD_TCP_STUCK_MS";
+    /// Other services that people sign in with: a table `[oidc.NAME]` each in the file, or all as a
+    /// JSON object in the variable. `issuer`, `client_id`, `client_secret`; for the rest see
+    /// `api/src/auth/oidc/provider.rs`. They send browsers back to `/auth/oidc/NAME/callback`.
+    oidc: OidcProviders = OidcProviders::default(), "DENTICLOUD_OIDC";
+
     /// Where people reach this server, without a slash at the end: links in e-mails begin with it.
     public_url: String = "http://localhost:3000".to_owned(), "DENTICLOUD_PUBLIC_URL";
     /// Where e-mails go: `smtp`, or `file` for a folder of `.eml` files.
@@ -309,6 +328,37 @@ mod tests {
             Config::read(None, move |name| (name == "PORT").then(|| value.clone())).is_err()
         };
         assert!(wrong("many") && wrong("70000"));
+    }
+
+    #[test]
+    fn sign_in_services_come_from_a_table_or_from_json() {
+        let file = tempfile(
+            "[oidc.google]\nissuer = \"https://accounts.google.com\"\nclient_id = \"us\"\n\
+             client_secret = \"hidden\"\n",
+        );
+        let from_file = Config::read(Some(&file), |_| None).unwrap();
+        std::fs::remove_file(file).unwrap();
+        let json = r#"{"google":{"issuer":"https://accounts.google.com","client_id":"us",
+            "client_secret":"hidden"}}"#;
+        let from = |json: &str| {
+            let json = json.to_owned();
+            Config::read(None, move |name| {
+                (name == "DENTICLOUD_OIDC").then(|| json.clone())
+            })
+        };
+        let from_json = from(json).unwrap();
+        for config in [from_file, from_json] {
+            assert_eq!(config.oidc.0["google"].client_id, "us");
+            assert!(!format!("{config:?}").contains("hidden"));
+        }
+        for wrong in [
+            "{",
+            "[]",
+            r#"{"google":{}}"#,
+            r#"{"a/b":{"issuer":"x","client_id":"y"}}"#,
+        ] {
+            assert!(from(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

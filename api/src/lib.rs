@@ -1,6 +1,7 @@
 //! The HTTP side of DentiCloud: REST, sessions, documents, the web app. The one crate that knows the
 //! wire; what may be booked is the engine's to say, what is kept is the schema's.
 
+pub mod accounts;
 pub mod actions;
 pub mod address;
 pub mod app;

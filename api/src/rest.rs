@@ -1,6 +1,7 @@
 //! The REST API, one file per area: what comes in, what goes out, and the query between.
 
 pub mod admin;
+pub mod api_keys;
 pub mod appointments;
 pub mod assignments;
 pub mod audit;
@@ -16,13 +17,18 @@ pub mod hours;
 pub mod input;
 pub mod invitations;
 pub mod language;
+pub mod me;
 pub mod offers;
+pub mod oidc;
 pub mod operations;
 pub mod operatories;
+pub mod own_sessions;
 pub mod page;
+pub mod passwords;
 pub mod patients;
 pub mod providers;
 pub mod public;
+pub mod registration;
 pub mod replan;
 pub mod rules;
 pub mod series;

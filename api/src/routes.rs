@@ -11,9 +11,10 @@ use utoipa::OpenApi;
 use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
-    admin, appointments, assignments, audit, availability, blocks, calendars, clinics, equipment,
-    exceptions, holds, hours, input, invitations, offers, operations, operatories, patients,
-    providers, public, replan, series, sessions, staff, tenants, treatments, utilization, waitlist,
+    admin, api_keys, appointments, assignments, audit, availability, blocks, calendars, clinics,
+    equipment, exceptions, holds, hours, input, invitations, me, offers, oidc, operations,
+    operatories, own_sessions, passwords, patients, providers, public, registration, replan,
+    series, sessions, staff, tenants, treatments, utilization, waitlist,
 };
 use crate::{openapi, web_app, ws};
 
@@ -62,6 +63,33 @@ routes! {
     "/auth/refresh" { post public sessions::refresh }
     "/auth/logout" { post public sessions::logout }
     "/auth/me" { get signed_in sessions::me }
+    "/auth/register" { post public registration::register }
+    "/auth/verify-email" { post public registration::verify_email }
+    "/auth/resend-verification" { post public registration::resend_verification }
+    "/auth/forgot-password" { post public registration::forgot_password }
+    "/auth/reset-password" { post public passwords::reset }
+    "/auth/change-password" { post signed_in passwords::change }
+    "/auth/sessions" { get signed_in own_sessions::list, delete signed_in own_sessions::end_all }
+    "/auth/sessions/{id}" { delete signed_in own_sessions::end }
+
+    "/auth/oidc" { get public oidc::list }
+    "/auth/oidc/{provider}/start" { get public oidc::start }
+    "/auth/oidc/{provider}/callback" { get public oidc::callback, post public oidc::posted }
+
+    "/api-keys" {
+        get reads(CanManagePractice) api_keys::list,
+        post changes(CanManagePractice) api_keys::create,
+    }
+    // Also in a suspended practice: what has leaked must be closed.
+    "/api-keys/{id}" { delete reads(CanManagePractice) api_keys::revoke }
+
+    "/me/dentists" { get patient me::dentists }
+    "/me/appointments" { get patient me::appointments::list }
+    "/me/appointments/{id}/cancel" { post patient me::appointments::cancel }
+    "/me/appointments/{id}/confirm" { post patient me::appointments::confirm }
+    "/me/profile" { get patient me::profile::get, patch patient me::profile::update }
+    "/me/link" { post signed_in me::link }
+    "/patients/{id}/invitation" { post changes(CanManagePatients) patients::invitation::create }
 
     "/workspaces" { get signed_in tenants::workspaces }
     "/tenant" {

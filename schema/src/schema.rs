@@ -21,6 +21,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    account_tokens (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        purpose -> Text,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -375,6 +387,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    patient_invitations (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        patient_id -> Uuid,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     patients (id) {
         id -> Uuid,
         user_id -> Nullable<Uuid>,
@@ -554,6 +578,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> Uuid,
         email -> Text,
@@ -602,6 +635,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(account_tokens -> users (user_id));
 diesel::joinable!(api_keys -> tenants (tenant_id));
 diesel::joinable!(api_keys -> users (created_by));
 diesel::joinable!(appointments -> operatories (operatory_id));
@@ -648,12 +682,14 @@ diesel::joinable!(series -> tenants (tenant_id));
 diesel::joinable!(subdomains_past -> tenants (tenant_id));
 diesel::joinable!(treatment_operatories -> operatories (operatory_id));
 diesel::joinable!(treatments -> tenants (tenant_id));
+diesel::joinable!(user_identities -> users (user_id));
 diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> operatories (operatory_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
+    account_tokens,
     api_keys,
     appointments,
     assignment_hours,
@@ -677,6 +713,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     operatories,
     outbox,
     patient_dentists,
+    patient_invitations,
     patient_link_requests,
     patient_medical,
     patients,
@@ -692,6 +729,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     treatment_operatories,
     treatment_providers,
     treatments,
+    user_identities,
     users,
     waitlist_entries,
     waitlist_offers,

@@ -16,6 +16,7 @@ use schema::tenancy::{self, Access};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::address;
 use crate::app::App;
 use crate::audit::{self, Who};
 use crate::problem::Problem;
@@ -43,7 +44,7 @@ impl Client {
                 let agent: String = agent.chars().take(USER_AGENT_CHARS_MAX).collect();
                 agent
             }),
-            address: request.peer_addr().map(|peer| peer.ip().to_string()),
+            address: address::of(request).map(|address| address.to_string()),
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Limits on guessing passwords: few failures per account and address, many log-ins per address. A
-//! log-in that succeeds clears its account's count, so people who know their password never wait.
+//! Limits on guessing: each failure of an account makes the next wait longer, an address may sign
+//! in, register and ask for e-mails so often and no more. A log-in that succeeds clears its
+//! account's failures, so people who know their password never wait. Every process counts for
+//! itself: N of them let N times as much through.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -15,62 +17,182 @@ use crate::problem::Problem;
 
 /// Beyond this many remembered keys those not used lately are forgotten.
 const KEYS_MAX: usize = 100_000;
+/// An account may fail this many times more often over all addresses than from one.
+const EVERYWHERE: u32 = 10;
+/// Waits for an account over all addresses stay short: else anybody could lock its owner out.
+const EVERYWHERE_WAIT_MAX: Duration = Duration::from_mins(1);
+/// How long an address counts as the owner's after a log-in.
+const OWNERS_ADDRESS: Duration = Duration::from_hours(24 * 30);
+
+type Key = [u8; 32];
 
 struct Limiter {
     limit: DefaultDirectRateLimiter,
+    quota: Quota,
     used: Instant,
 }
 
-/// Counts log-ins.
-pub struct LoginThrottle {
-    account: Quota,
-    address: Quota,
-    /// After this long without use a limiter is as good as new.
-    forget_after: Duration,
-    limiters: DashMap<[u8; 32], Limiter>,
+/// Failures in a row.
+struct Failures {
+    count: u32,
+    /// When the next may be tried.
+    open: Instant,
+}
+
+/// How failures slow the next attempt down.
+#[derive(Clone, Copy)]
+struct Growth {
+    /// Attempts that are free.
+    free: u32,
+    /// The first wait; each is twice the one before.
+    first: Duration,
+    max: Duration,
+}
+
+impl Growth {
+    fn wait(self, failures: u32) -> Duration {
+        match failures.checked_sub(self.free) {
+            None => Duration::ZERO,
+            Some(beyond) => self
+                .first
+                .saturating_mul(2_u32.saturating_pow(beyond))
+                .min(self.max),
+        }
+    }
+}
+
+/// Counts what could be guessing.
+pub struct Throttle {
+    from_one: Growth,
+    everywhere: Growth,
+    logins: Quota,
+    registrations: Quota,
+    letters: Quota,
+    letters_of_address: Quota,
+    failures: DashMap<Key, Failures>,
+    /// Account and address of log-ins that succeeded.
+    owners: DashMap<Key, Instant>,
+    limiters: DashMap<Key, Limiter>,
     clock: DefaultClock,
 }
 
-impl LoginThrottle {
+impl Throttle {
     /// With the limits of `config`.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let attempts = NonZeroU32::new(config.login_attempts).unwrap_or(NonZeroU32::MIN);
-        let wait = Duration::from_secs(config.login_wait_seconds.max(1));
-        let per_minute =
-            NonZeroU32::new(config.login_address_per_minute).unwrap_or(NonZeroU32::MIN);
+        let number = |value| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
+        let first = Duration::from_secs(config.login_wait_seconds.max(1));
+        let from_one = Growth {
+            free: config.login_attempts.max(1),
+            first,
+            max: Duration::from_secs(config.login_wait_max_seconds).max(first),
+        };
         Self {
-            account: Quota::with_period(wait)
-                .unwrap_or_else(|| Quota::per_minute(NonZeroU32::MIN))
-                .allow_burst(attempts),
-            address: Quota::per_minute(per_minute),
-            forget_after: (wait * attempts.get()).max(Duration::from_mins(1)),
+            from_one,
+            everywhere: Growth {
+                free: from_one.free.saturating_mul(EVERYWHERE),
+                first,
+                max: EVERYWHERE_WAIT_MAX.max(first),
+            },
+            logins: Quota::per_minute(number(config.login_address_per_minute)),
+            registrations: Quota::per_hour(number(config.register_address_per_hour)),
+            letters: Quota::per_hour(number(config.letters_per_hour)),
+            letters_of_address: Quota::per_hour(
+                number(config.letters_per_hour).saturating_mul(number(20)),
+            ),
+            failures: DashMap::new(),
+            owners: DashMap::new(),
             limiters: DashMap::new(),
             clock: DefaultClock::default(),
         }
     }
 
-    /// Takes one attempt of `email` from `address`.
+    /// Takes one attempt to sign in to `email` from `address`; it counts as failed until
+    /// [`Self::succeeded`].
     ///
     /// # Errors
     /// 429 with the time to wait.
-    pub fn attempt(&self, email: &str, address: Option<IpAddr>) -> Result<(), Problem> {
-        self.take(address_key(address), self.address)?;
-        self.take(account_key(email, address), self.account)
+    pub fn login(&self, email: &str, address: Option<IpAddr>) -> Result<(), Problem> {
+        self.take(key("login", "", address), self.logins)?;
+        let own = key("account", email, address);
+        self.fail(own, self.from_one)?;
+        let known = self.owners.get(&own);
+        let owner = known.is_some_and(|since| since.elapsed() < OWNERS_ADDRESS);
+        if owner {
+            return Ok(());
+        }
+        self.fail(key("account", email, None), self.everywhere)
     }
 
     /// Forgets the failures of an account whose password was right.
     pub fn succeeded(&self, email: &str, address: Option<IpAddr>) {
-        self.limiters.remove(&account_key(email, address));
+        let own = key("account", email, address);
+        self.failures.remove(&own);
+        self.failures.remove(&key("account", email, None));
+        if self.owners.len() > KEYS_MAX {
+            self.owners
+                .retain(|_, since| since.elapsed() < OWNERS_ADDRESS);
+        }
+        self.owners.insert(own, Instant::now());
     }
 
-    fn take(&self, key: [u8; 32], quota: Quota) -> Result<(), Problem> {
+    /// Takes one step of a sign-in with another service from `address`.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn sign_in_elsewhere(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        self.take(key("elsewhere", "", address), self.logins)
+    }
+
+    /// Takes one registration from `address`.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn register(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        self.take(key("register", "", address), self.registrations)
+    }
+
+    /// Takes one e-mail that `address` wants sent to `email`.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn letter(&self, email: &str, address: Option<IpAddr>) -> Result<(), Problem> {
+        self.take(key("letters", "", address), self.letters_of_address)?;
+        self.take(key("letter", email, None), self.letters)
+    }
+
+    fn fail(&self, key: Key, growth: Growth) -> Result<(), Problem> {
+        let now = Instant::now();
+        if self.failures.len() > KEYS_MAX {
+            // Long over: as good as new.
+            self.failures
+                .retain(|_, failures| failures.open + self.from_one.max > now);
+        }
+        let mut failures = self.failures.entry(key).or_insert(Failures {
+            count: 0,
+            open: now,
+        });
+        if failures.open > now {
+            return Err(Problem::too_many((failures.open - now).as_secs() + 1));
+        }
+        // A pause of the longest wait forgives.
+        if now.duration_since(failures.open) > growth.max {
+            failures.count = 0;
+        }
+        failures.count = failures.count.saturating_add(1);
+        failures.open = now + growth.wait(failures.count);
+        Ok(())
+    }
+
+    fn take(&self, key: Key, quota: Quota) -> Result<(), Problem> {
         if self.limiters.len() > KEYS_MAX {
-            self.limiters
-                .retain(|_, limiter| limiter.used.elapsed() < self.forget_after);
+            self.limiters.retain(|_, limiter| {
+                limiter.used.elapsed() < limiter.quota.burst_size_replenished_in()
+            });
         }
         let mut limiter = self.limiters.entry(key).or_insert_with(|| Limiter {
             limit: RateLimiter::direct(quota),
+            quota,
             used: Instant::now(),
         });
         limiter.used = Instant::now();
@@ -82,20 +204,9 @@ impl LoginThrottle {
 }
 
 /// Hashed: neither addresses of people nor of machines are kept, and every key is short.
-fn account_key(email: &str, address: Option<IpAddr>) -> [u8; 32] {
-    key(&format!(
-        "account {} {}",
-        email.trim().to_lowercase(),
-        network(address)
-    ))
-}
-
-fn address_key(address: Option<IpAddr>) -> [u8; 32] {
-    key(&format!("address {}", network(address)))
-}
-
-fn key(text: &str) -> [u8; 32] {
-    Sha256::digest(text).into()
+fn key(what: &str, email: &str, address: Option<IpAddr>) -> Key {
+    let email = email.trim().to_lowercase();
+    Sha256::digest(format!("{what} {email} {}", network(address))).into()
 }
 
 /// One household has a whole /64 of IPv6.
@@ -107,10 +218,11 @@ fn network(address: Option<IpAddr>) -> String {
     }
 }
 
-impl std::fmt::Debug for LoginThrottle {
+impl std::fmt::Debug for Throttle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoginThrottle")
-            .field("keys", &self.limiters.len())
+        f.debug_struct("Throttle")
+            .field("failures", &self.failures.len())
+            .field("limiters", &self.limiters.len())
             .finish_non_exhaustive()
     }
 }
@@ -119,39 +231,78 @@ impl std::fmt::Debug for LoginThrottle {
 mod tests {
     use super::*;
 
-    fn throttle(attempts: u32, per_minute: u32) -> LoginThrottle {
-        LoginThrottle::new(&Config {
+    fn throttle(attempts: u32, per_minute: u32) -> Throttle {
+        Throttle::new(&Config {
             login_attempts: attempts,
             login_wait_seconds: 3600,
             login_address_per_minute: per_minute,
+            register_address_per_hour: 2,
+            letters_per_hour: 1,
             ..Config::default()
         })
     }
 
     const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
+    fn other(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::V4([10, 0, 0, last].into()))
+    }
+
     #[test]
     fn failures_of_one_account_are_limited_and_success_forgives() {
         let throttle = throttle(2, 1000);
-        assert!(throttle.attempt("a@x.ec", HERE).is_ok());
-        assert!(throttle.attempt("A@x.ec ", HERE).is_ok());
-        assert!(throttle.attempt("a@x.ec", HERE).unwrap_err().retryable());
-        assert!(throttle.attempt("b@x.ec", HERE).is_ok());
+        assert!(throttle.login("a@x.ec", HERE).is_ok());
+        assert!(throttle.login("A@x.ec ", HERE).is_ok());
+        assert!(throttle.login("a@x.ec", HERE).unwrap_err().retryable());
+        assert!(throttle.login("b@x.ec", HERE).is_ok());
         throttle.succeeded("a@x.ec", HERE);
-        assert!(throttle.attempt("a@x.ec", HERE).is_ok());
+        assert!(throttle.login("a@x.ec", HERE).is_ok());
+    }
+
+    #[test]
+    fn many_addresses_cannot_try_one_account_but_its_owner_can() {
+        let throttle = throttle(2, 1000);
+        throttle.succeeded("a@x.ec", HERE);
+        for attempt in 0..20 {
+            assert!(
+                throttle.login("a@x.ec", other(attempt)).is_ok(),
+                "{attempt}"
+            );
+        }
+        assert!(throttle.login("a@x.ec", other(99)).is_err());
+        assert!(throttle.login("a@x.ec", HERE).is_ok());
     }
 
     #[test]
     fn an_address_cannot_try_every_account() {
         let throttle = throttle(2, 3);
         for account in ["a", "b", "c"] {
-            assert!(throttle.attempt(account, HERE).is_ok());
+            assert!(throttle.login(account, HERE).is_ok());
         }
-        assert!(throttle.attempt("d", HERE).is_err());
-        assert!(
-            throttle
-                .attempt("d", Some("10.0.0.1".parse().unwrap()))
-                .is_ok()
-        );
+        assert!(throttle.login("d", HERE).is_err());
+        assert!(throttle.login("d", other(1)).is_ok());
+    }
+
+    #[test]
+    fn waits_double_to_a_bound() {
+        let growth = Growth {
+            free: 3,
+            first: Duration::from_secs(15),
+            max: Duration::from_secs(100),
+        };
+        let waits = [1, 2, 3, 4, 5, 6, u32::MAX].map(|failures| growth.wait(failures).as_secs());
+        assert_eq!(waits, [0, 0, 15, 30, 60, 100, 100]);
+    }
+
+    #[test]
+    fn registrations_and_letters_have_limits_of_their_own() {
+        let throttle = throttle(2, 3);
+        assert!(throttle.register(HERE).is_ok());
+        assert!(throttle.register(HERE).is_ok());
+        assert!(throttle.register(HERE).is_err());
+        assert!(throttle.register(other(1)).is_ok());
+        assert!(throttle.letter("a@x.ec", HERE).is_ok());
+        assert!(throttle.letter("A@x.ec", other(1)).is_err());
+        assert!(throttle.letter("b@x.ec", other(1)).is_ok());
     }
 }

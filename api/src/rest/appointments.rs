@@ -40,7 +40,7 @@ pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// The version in `If-Match`; `*` is any.
-pub(super) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+pub(crate) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
         return Ok(None);
     };
@@ -55,7 +55,7 @@ pub(super) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
 }
 
 /// An answer with its ETag.
-pub(super) fn answer(status: StatusCode, outcome: &Outcome, replay: bool) -> HttpResponse {
+pub(crate) fn answer(status: StatusCode, outcome: &Outcome, replay: bool) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if let Some(version) = outcome.version() {
         response.insert_header((header::ETAG, format!("\"{version}\"")));

@@ -4,6 +4,7 @@
 pub mod export;
 pub mod history;
 pub mod import;
+pub mod invitation;
 pub mod link;
 pub mod list;
 pub mod medical;

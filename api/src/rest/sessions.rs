@@ -2,16 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
-use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
-use diesel_async::RunQueryDsl;
 use garde::Validate;
-use schema::ids::UserId;
 use schema::tenancy::{self, Access};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::accounts;
 use crate::address;
 use crate::app::App;
 use crate::audit::{self, Who};
@@ -76,6 +73,17 @@ pub struct Me {
     workspaces: Vec<Workspace>,
 }
 
+impl Session {
+    /// The tokens behind `#`, where they stay in the browser. They are of letters that need no
+    /// escaping.
+    pub(crate) fn fragment(&self) -> String {
+        format!(
+            "accessToken={}&refreshToken={}&expiresIn={}",
+            self.access_token, self.refresh_token, self.expires_in
+        )
+    }
+}
+
 impl From<&Account> for User {
     fn from(account: &Account) -> Self {
         Self {
@@ -88,14 +96,6 @@ impl From<&Account> for User {
     }
 }
 
-#[derive(QueryableByName)]
-struct Login {
-    #[diesel(sql_type = diesel::sql_types::Uuid)]
-    id: UserId,
-    #[diesel(sql_type = Nullable<Text>)]
-    password_hash: Option<String>,
-}
-
 /// Sign in with an e-mail address and a password.
 #[utoipa::path(post, path = "/auth/login", tag = "auth",
     request_body = Credentials, responses((status = 200, body = Session)))]
@@ -105,15 +105,10 @@ pub async fn login(
     Input(given): Input<Credentials>,
 ) -> Result<web::Json<Session>, Problem> {
     let address = address::of(&request);
-    app.throttle.attempt(&given.email, address)?;
+    app.throttle.login(&given.email, address)?;
     let email = given.email.trim().to_owned();
     let found = tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {
-        let found: Option<Login> = diesel::sql_query("SELECT * FROM lookup_login($1)")
-            .bind::<Text, _>(email)
-            .get_result(connection)
-            .await
-            .optional()?;
-        Ok::<_, Problem>(found)
+        accounts::by_email(connection, &email).await
     })
     .await?;
     let (user, stored) = found.map(|login| (login.id, login.password_hash)).unzip();
@@ -123,12 +118,24 @@ pub async fn login(
         .await?;
     let Some(user) = user.filter(|_| matches) else {
         audit::record_account(&app, user, Who::anonymous(), "session.refused").await?;
-        return Err(Problem::unauthorised("E-mail or password are not right."));
+        return Err(refused());
     };
     app.throttle.succeeded(&given.email, address);
+    let account = principal::account(&app, user).await?;
+    if account.is_some_and(|account| !account.verified && account.workspaces.is_empty()) {
+        return Err(refused());
+    }
     let started = sessions::start(&app, user, &Client::of(&request)).await?;
     audit::record_account(&app, Some(user), Who::user(user), "session.started").await?;
     session(&app, started).await
+}
+
+/// One text for all reasons, also for somebody who has registered and not followed the link yet: an
+/// answer of its own would tell strangers which addresses have accounts (decision 0026).
+fn refused() -> Problem {
+    Problem::unauthorised(
+        "E-mail or password are not right, or the address has not been confirmed yet.",
+    )
 }
 
 /// Exchange a refresh token for new tokens. Each counts once: a second use ends the session.

@@ -8,7 +8,8 @@ use engine::command::hold::Abandon;
 use engine::command::{Command, Done, Reply as Answer, Request};
 use engine::scheduling::placement::Asker;
 use schema::audit_log::Origin;
-use schema::ids::{HoldId, PatientId, TenantId};
+use schema::ids::{HoldId, PatientId, ProviderId, TenantId, TreatmentId};
+use schema::span::Span;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -80,14 +81,33 @@ impl HoldAction {
 
 /// The holds that were made or renewed on a socket, with the expiry that it knows of.
 #[derive(Debug, Default)]
-pub struct Held(Mutex<HashMap<HoldId, (TenantId, DateTime<Utc>)>>);
+pub struct Held(Mutex<HashMap<HoldId, HeldSlot>>);
+
+/// One of them: the slot that its holder goes on seeing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldSlot {
+    pub tenant: TenantId,
+    pub treatment: TreatmentId,
+    pub provider: ProviderId,
+    pub span: Span,
+    expires_at: DateTime<Utc>,
+}
 
 impl Held {
     fn note(&self, reply: &Answer) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Done::Hold(hold) = &reply.done {
             match hold.ended {
-                None => held.insert(hold.id, (hold.tenant, hold.expires_at)),
+                None => held.insert(
+                    hold.id,
+                    HeldSlot {
+                        tenant: hold.tenant,
+                        treatment: hold.treatment,
+                        provider: hold.provider,
+                        span: hold.span,
+                        expires_at: hold.expires_at,
+                    },
+                ),
                 Some(_) => held.remove(&hold.id),
             };
         }
@@ -98,14 +118,30 @@ impl Held {
         held.remove(&id);
     }
 
+    /// Those that have not expired.
+    #[must_use]
+    pub fn slots(&self, now: DateTime<Utc>) -> Vec<HeldSlot> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.values()
+            .filter(|slot| slot.expires_at > now)
+            .copied()
+            .collect()
+    }
+
     /// The socket is gone: what nobody renews elsewhere ends after the grace.
     pub async fn abandon(&self, app: &App) {
         let held = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let grace_ms = i64::try_from(app.config.hold_grace_ms).unwrap_or(i64::MAX);
-        for (hold, (tenant, seen)) in held {
+        for (
+            hold,
+            HeldSlot {
+                tenant, expires_at, ..
+            },
+        ) in held
+        {
             let command = Command::Abandon(Abandon {
                 hold,
-                seen,
+                seen: expires_at,
                 grace_ms,
             });
             let outcome = app

@@ -14,12 +14,14 @@ use bytestring::ByteString;
 use chrono::{DateTime, NaiveDate, Utc};
 use dashmap::DashMap;
 use schema::ids::{ProviderId, TenantId, TreatmentId};
+use schema::span::Span;
 use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::set::{Change, FreeSlot, SlotSet};
 use self::signal::Signal;
+use super::hold_frames::HeldSlot;
 use super::outbox::{Outbox, Stream};
 use crate::app::App;
 use crate::problem::Problem;
@@ -39,6 +41,12 @@ pub struct Key {
 }
 
 impl Key {
+    fn covers(&self, held: &HeldSlot) -> bool {
+        self.tenant == held.tenant
+            && self.treatment == held.treatment
+            && self.provider.is_none_or(|id| id == held.provider)
+    }
+
     /// The feed's name on the wire.
     #[must_use]
     pub fn name(&self) -> Uuid {
@@ -73,6 +81,8 @@ pub(in crate::ws) struct Feed {
 #[derive(Debug, Default)]
 struct State {
     slots: SlotSet,
+    /// The month, once it is known.
+    range: Option<Span>,
     /// The slots as text, made when the first one asks for them.
     encoded: Option<Arc<str>>,
     followers: HashMap<u64, Follower>,
@@ -152,6 +162,7 @@ impl Joined {
             slots,
             encoded,
             followers,
+            ..
         } = &mut *state;
         let Some(follower) = followers.get_mut(&self.number) else {
             return;
@@ -170,6 +181,46 @@ impl Joined {
         let feed = self.feed.name;
         let text = format!("{{\"type\":\"slots\",{id}\"feed\":\"{feed}\",\"slots\":{array}}}");
         follower.outbox.answer(text.into());
+    }
+}
+
+impl Joined {
+    /// What the session holds now: of the feed's slots it goes on seeing those, as its own, and the
+    /// others as everybody does.
+    pub fn show_held(&self, held: &[HeldSlot]) {
+        let mut state = self.feed.lock();
+        let State {
+            slots,
+            range,
+            followers,
+            ..
+        } = &mut *state;
+        let Some(follower) = followers.get_mut(&self.number) else {
+            return;
+        };
+        let wanted: Vec<FreeSlot> = held
+            .iter()
+            .filter(|slot| self.feed.key.covers(slot))
+            .filter(|slot| range.is_some_and(|range| range.contains(slot.span)))
+            .map(|slot| (slot.span, slot.provider))
+            .collect();
+        let before = std::mem::replace(&mut follower.held, wanted);
+        let held = &follower.held;
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        added.extend(held.iter().filter(|slot| !before.contains(slot)));
+        for slot in before.iter().filter(|slot| !held.contains(slot)) {
+            if slots.contains(slot) {
+                added.push(*slot);
+            } else {
+                removed.push(*slot);
+            }
+        }
+        if follower.live && !(added.is_empty() && removed.is_empty()) {
+            let delta = self.feed.delta(&added, &removed, held);
+            follower
+                .outbox
+                .change(Stream::Slots(self.feed.name), 0, delta);
+        }
     }
 }
 
@@ -289,6 +340,11 @@ impl Feed {
                 "{\"type\":\"slotsDelta\"}".to_owned()
             })
             .into()
+    }
+
+    /// The time that the feed is of.
+    fn is_of(&self, range: Span) {
+        self.lock().range = Some(range);
     }
 
     /// Changes the slots and tells the followers.

@@ -3,6 +3,8 @@
 // What helps tests fails as loudly as they do.
 #![allow(clippy::unwrap_used, missing_debug_implementations)]
 
+mod accounts;
+mod api_keys;
 mod audit;
 mod auth;
 mod catalogue;
@@ -10,6 +12,8 @@ mod demo;
 mod documents;
 mod isolation;
 mod mail;
+mod me;
+mod oidc;
 mod patients;
 mod permissions;
 mod practice;

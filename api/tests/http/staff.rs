@@ -6,10 +6,6 @@ use serde_json::{Value, json};
 use super::support::{Answer, Server, send};
 
 impl Server {
-    async fn delete(&self, path: &str, token: &str) -> Answer {
-        send(self.request(Method::DELETE, path).bearer_auth(token)).await
-    }
-
     /// Without a token.
     async fn post_open(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::POST, path).json(body)).await

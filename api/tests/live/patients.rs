@@ -185,7 +185,7 @@ async fn records_without_visits_merge_and_strange_ones_do_not() {
 async fn whoever_has_visits_to_come_is_not_let_go_by_mistake() {
     let world = World::new().await;
     book(&world, 0, 0, 9).await;
-    let visit = book(&world, 1, 1, 9).await;
+    let visit = book(&world, 1, 1, 10).await;
     let archive = format!("{}/archive", record(&world, 0));
     let relation = format!("{}/relation", record(&world, 0));
     let end = json!({ "status": "ended" });
@@ -220,7 +220,7 @@ async fn whoever_has_visits_to_come_is_not_let_go_by_mistake() {
         (&done["cancelled"], &done["kept"]),
         (&json!([visit["id"]]), &json!([]))
     );
-    let visit = book(&world, 1, 1, 9).await;
+    let visit = book(&world, 1, 1, 10).await;
     let to = json!({ "toTenantId": other.tenant });
     let done = world.post(&transfer, &to).await.expect(200);
     assert_eq!(

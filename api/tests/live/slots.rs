@@ -213,6 +213,50 @@ async fn time_that_passes_takes_slots_with_it() {
 }
 
 #[actix_web::test]
+async fn a_held_slot_is_taken_for_all_but_its_holder() {
+    let world = World::new().await;
+    let (mut holder, mut other) = (world.visitor().await, world.visitor().await);
+    let (_, mut own) = begin(&mut holder, subscribe(&world, 3, Some(0))).await;
+    let (_, mut theirs) = begin(&mut other, subscribe(&world, 3, Some(0))).await;
+    let (start, dentist) = (world.at(3, 9, 0), world.dentist(0));
+    let wish = json!({
+        "type": "hold", "treatmentId": world.practice.short, "dentistId": dentist, "start": start,
+    });
+    let held = holder.ask(wish).await;
+    assert_eq!(held["type"], "ok", "{held}");
+    theirs.apply(&other.next_of("slotsDelta").await);
+    assert!(!theirs.has(start, dentist));
+    // The holder hears of its own slot, and of the ones beside it that are gone, in some order.
+    let mut mine = false;
+    while !mine || own.has(world.at(3, 8, 45), dentist) {
+        let delta = holder.next_of("slotsDelta").await;
+        for slot in delta["added"].as_array().unwrap() {
+            assert_eq!(
+                (&slot["start"], &slot["mine"]),
+                (&json!(start), &json!(true))
+            );
+            mine = true;
+        }
+        // A slot that was there is replaced.
+        own.apply(&delta);
+    }
+    assert!(own.has(start, dentist));
+    let again = holder.ask(subscribe(&world, 3, None)).await;
+    let slot = again["slots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|slot| slot["start"] == json!(start) && slot["dentistId"] == json!(dentist));
+    assert_eq!(slot.unwrap()["mine"], true);
+
+    let release = json!({ "type": "release", "holdId": held["result"]["id"] });
+    assert_eq!(holder.ask(release).await["type"], "ok");
+    theirs.apply(&other.next_of("slotsDelta").await);
+    assert!(theirs.has(start, dentist));
+    world.end().await;
+}
+
+#[actix_web::test]
 async fn what_cannot_be_followed_says_why() {
     let world = World::new().await;
     let mut visitor = world.visitor().await;

@@ -25,7 +25,7 @@ fn rows_of(table: &str, practice: &Practice) -> Option<String> {
     Some(match table {
         "tenants" => format!("id = '{tenant}'"),
         "users" => format!("id = '{owner}'"),
-        "refresh_tokens" => format!("user_id = '{owner}'"),
+        "refresh_tokens" | "account_tokens" | "user_identities" => format!("user_id = '{owner}'"),
         "mail_queue" => format!("recipient = '{owner}@example.com'"),
         "patients" => format!("id = '{patient}'"),
         "calendars" => format!("tenant_id = '{tenant}' OR id IN ('{patients}', '{chair}')"),
@@ -167,6 +167,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "calendar_events",
         "clinics",
         "database_epoch",
+        "freed_times",
         "idempotency_results",
         "mail_queue",
         "operatories",

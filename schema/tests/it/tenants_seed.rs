@@ -112,4 +112,9 @@ INSERT INTO mail_queue (id, recipient, locale, letter)
     VALUES (gen_random_uuid(), '$owner@example.com', 'es', '{}');
 INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes)
     VALUES (gen_random_uuid(), '$tenant', 'Widget', '', '{}');
+INSERT INTO account_tokens (id, user_id, purpose, token_hash, expires_at)
+    VALUES (gen_random_uuid(), '$owner', 'verify_email', '$tenant', now());
+INSERT INTO user_identities VALUES ('https://issuer.example', '$owner', '$owner');
+INSERT INTO patient_invitations (id, tenant_id, patient_id, token_hash, expires_at)
+    VALUES (gen_random_uuid(), '$tenant', '$patient', '$tenant', now());
 ";

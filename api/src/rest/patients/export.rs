@@ -51,6 +51,7 @@ const ENGLISH: [&str; 8] = [
 #[into_params(parameter_in = Query)]
 pub struct Options {
     /// `,` without.
+    #[param(inline)]
     delimiter: Option<Delimiter>,
     /// Begin with a byte order mark, by which spreadsheets know UTF-8.
     #[serde(default)]

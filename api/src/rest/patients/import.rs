@@ -303,6 +303,8 @@ impl<'a> Import<'a> {
         if self.columns.is_none() {
             return Err(Problem::bad_request("The file is empty."));
         }
+        // Mistakes were told at once, the others with their bundle.
+        self.report.errors.sort_by_key(|error| error.row);
         Ok(self.report)
     }
 }

@@ -31,6 +31,7 @@ pub struct Query {
     /// has all of them, those who nearly have.
     q: Option<String>,
     /// `active` without.
+    #[param(inline)]
     status: Option<Status>,
 }
 

@@ -183,6 +183,11 @@ pub(crate) fn lower_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
+/// Of a number that somebody of no known country gives.
+pub(crate) fn international(given: &str) -> Result<String, Problem> {
+    e164(given, None)
+}
+
 pub(crate) fn e164(given: &str, country: Option<Country>) -> Result<String, Problem> {
     phone::e164(given, country).map_err(|message| Problem::invalid("phone", message))
 }

@@ -180,6 +180,7 @@ impl Session {
             session.commands -= 1;
             let answer = outcome.unwrap_or_else(|problem| replies::error(Some(id), &problem));
             session.outbox.answer(answer);
+            session.show_held();
         }));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use actix_web::web;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, Utc};
 use engine::scheduling::rejection::{Missing, Rejection};
 
 use super::Session;
@@ -42,12 +42,25 @@ impl Session {
             session.slots_beginning -= 1;
             match outcome {
                 Ok(joined) => {
+                    joined.show_held(&session.held.slots(Utc::now()));
                     joined.send_state(Some(id));
                     session.slots.insert(joined.name(), joined);
                 }
                 Err(problem) => session.outbox.answer(replies::error(Some(id), &problem)),
             }
         }));
+    }
+}
+
+impl Session {
+    /// Has the feeds show what the session holds by now.
+    pub(super) fn show_held(&self) {
+        if !self.slots.is_empty() {
+            let held = self.held.slots(Utc::now());
+            for joined in self.slots.values() {
+                joined.show_held(&held);
+            }
+        }
     }
 }
 

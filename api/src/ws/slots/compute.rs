@@ -98,6 +98,7 @@ impl Course {
         let Some(range) = month(&book, self.key) else {
             return Ok(());
         };
+        feed.is_of(range);
         let Some((treatment, providers)) = offered(&book, self.key) else {
             feed.change(|slots| slots.replace(range, []));
             return Ok(());

@@ -33,6 +33,12 @@ impl SlotSet {
         self.0.iter()
     }
 
+    /// Whether a slot is free.
+    #[must_use]
+    pub fn contains(&self, slot: &FreeSlot) -> bool {
+        self.0.contains(slot)
+    }
+
     /// Puts what was found in `window` in the place of what starts there.
     pub fn replace(&mut self, window: Span, found: impl IntoIterator<Item = FreeSlot>) -> Change {
         let within =

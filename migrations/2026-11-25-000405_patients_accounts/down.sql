@@ -1,0 +1,14 @@
+DROP FUNCTION claim_patient_invitation(bytea);
+DROP FUNCTION link_my_records();
+DROP FUNCTION my_appointments();
+DROP FUNCTION my_dentists();
+REVOKE SELECT (id, email, date_of_birth), UPDATE (user_id) ON patients FROM denticloud_lookup;
+REVOKE SELECT ON patient_dentists, appointments, providers, treatments, clinics FROM denticloud_lookup;
+DROP POLICY lookup_link ON patients;
+DROP POLICY lookup ON clinics;
+DROP POLICY lookup ON treatments;
+DROP POLICY lookup ON providers;
+DROP POLICY lookup ON appointments;
+DROP POLICY lookup ON patient_dentists;
+DROP POLICY app_self_change ON patients;
+DROP TABLE patient_invitations;
