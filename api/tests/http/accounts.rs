@@ -91,8 +91,8 @@ async fn a_new_dentist_can_be_booked_at_once() {
             "/availability?treatment={}&dentist={}&from={}&to={}&limit=1",
             text(&treatment["id"]),
             text(&provider["id"]),
-            from.format("%Y-%m-%dT%H:%M:%SZ"),
-            (from + chrono::TimeDelta::days(7)).format("%Y-%m-%dT%H:%M:%SZ"),
+            from.format("%Y-%m-%dT%H:%M:00Z"),
+            (from + chrono::TimeDelta::days(7)).format("%Y-%m-%dT%H:%M:00Z"),
         );
         let slots = server.get(&query, token).await.ok();
         let start = &slots["slots"][0]["start"];

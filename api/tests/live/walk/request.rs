@@ -38,9 +38,15 @@ fn special(route: &Route, people: &People) -> Option<Value> {
         ("post", "/staff") => json!({ "email": "new@example.com", "role": "staff_billing" }),
         ("post", "/appointments/{id}/status") => json!({ "status": "confirmed" }),
         ("post", "/treatments") => json!({ "code": "D9999", "name": "Walk", "durationMin": 30 }),
-        ("post", "/patients/{id}/transfer") => {
-            json!({ "toTenantId": people.stranger.practice.tenant })
+        ("post", "/patients/link") => {
+            json!({ "email": "walk@example.com", "dateOfBirth": "1990-02-28" })
         }
+        // Whose patient it is comes before where to.
+        ("post", "/patients/{id}/transfer") => json!({ "toTenantId": people.own.tenant }),
+        ("post", "/patients/merge") => json!({
+            "keep": people.stranger.practice.patients[0].0,
+            "remove": Uuid::new_v4(),
+        }),
         ("post", "/appointments/swap") => swap(people),
         ("post", "/blocks") => block(people),
         ("post", "/series" | "/series/preview") => series(people),
