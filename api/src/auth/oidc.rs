@@ -2,6 +2,7 @@
 //! state, nonce and PKCE (RFC 7636). What began a sign-in stays in a signed cookie of the browser,
 //! so nobody can make another person's browser finish theirs, and no process has to remember it.
 
+mod ask;
 pub mod provider;
 mod secret;
 
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use actix_web::http::StatusCode;
 use chrono::Utc;
 use dashmap::DashMap;
+use futures_util::future::BoxFuture;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreProviderMetadata};
 use openidconnect::{
@@ -25,14 +27,13 @@ use crate::app::StartError;
 use crate::config::Config;
 use crate::problem::Problem;
 
+use ask::{AskError, Asker};
 pub use provider::{OidcProvider, OidcProviders};
 
 /// How long somebody may take to sign in over there.
 pub const FLOW_SECONDS: i64 = 600;
 /// What a service says of itself is asked anew after this long.
 const KNOWN_FOR: Duration = Duration::from_hours(1);
-/// A service that does not answer within this long is away.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A sign-in that has begun, as the browser carries it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -70,7 +71,7 @@ pub struct Begun {
 pub struct Oidc {
     providers: BTreeMap<String, OidcProvider>,
     public_url: String,
-    http: reqwest::Client,
+    asker: Asker,
     known: DashMap<String, (Instant, Arc<CoreProviderMetadata>)>,
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -90,7 +91,7 @@ impl Oidc {
         Ok(Self {
             providers: config.oidc.0.clone(),
             public_url: config.public_url.clone(),
-            http: http_client().map_err(|error| StartError::Oidc(error.to_string()))?,
+            asker: Asker::new().map_err(|error| StartError::Oidc(error.to_string()))?,
             known: DashMap::new(),
             encoding: EncodingKey::from_secret(&key),
             decoding: DecodingKey::from_secret(&key),
@@ -271,51 +272,10 @@ impl Oidc {
         Ok(found)
     }
 
-    fn asking(
-        &self,
-    ) -> impl Fn(HttpRequest) -> futures_util::future::BoxFuture<'static, Result<HttpResponse, AskError>>
-    {
-        let client = self.http.clone();
-        move |request| {
-            let client = client.clone();
-            Box::pin(async move {
-                let request = reqwest::Request::try_from(request)?;
-                let answer = client.execute(request).await?;
-                let mut response = openidconnect::http::Response::builder().status(answer.status());
-                if let Some(headers) = response.headers_mut() {
-                    *headers = answer.headers().clone();
-                }
-                Ok(response.body(answer.bytes().await?.to_vec())?)
-            })
-        }
+    fn asking(&self) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, AskError>> {
+        let asker = self.asker.clone();
+        move |request| Box::pin(asker.clone().ask(request))
     }
-}
-
-/// Why a service could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    // Without its address: that may carry what is asked.
-    #[error("{}", .0.to_string().split(" for url").next().unwrap_or_default())]
-    Client(#[from] reqwest::Error),
-    #[error(transparent)]
-    Answer(#[from] openidconnect::http::Error),
-}
-
-/// A client that trusts the system's authorities and follows no redirects: a service that sends us
-/// elsewhere could send us to ourselves.
-fn http_client() -> Result<reqwest::Client, Box<dyn std::error::Error>> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(ANSWER_WITHIN)
-        .build()?)
 }
 
 fn same(one: &str, other: &str) -> bool {

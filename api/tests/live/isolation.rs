@@ -109,6 +109,62 @@ async fn staff_of_one_practice_do_not_see_anothers_data() {
 }
 
 #[actix_web::test]
+async fn a_patient_sees_their_history_with_all_their_dentists() {
+    let (world, other, theirs) = two().await;
+    let (patient, account) = (world.patient(0), UserId::new());
+    world
+        .sql(&format!(
+            "INSERT INTO users (id, email, name, email_verified_at)
+                 VALUES ('{account}', '{account}@x.ec', 'Ana', now());
+             UPDATE patients SET user_id = '{account}' WHERE id = '{patient}';
+             INSERT INTO patient_dentists (tenant_id, patient_id) VALUES ('{}', '{patient}')",
+            other.tenant
+        ))
+        .await;
+    let body = world.booking(0, 0, world.at(2, 9, 0));
+    let first = world.post("/appointments", &body).await.expect(201);
+    let mut body = world.booking(0, 0, world.at(3, 9, 0));
+    body["dentistId"] = json!(other.dentists[0].0);
+    body["treatmentId"] = json!(other.short);
+    let second = world
+        .send_as(&theirs, Method::POST, "/appointments", Some(&body))
+        .await
+        .expect(201);
+    let ana = world.token_of(account);
+    let own = world
+        .send_as(&ana, Method::GET, "/me/appointments", None)
+        .await
+        .expect(200);
+    let mut seen = ids(&own);
+    seen.sort_unstable();
+    let mut booked = [&first, &second].map(|visit| visit["id"].as_str().unwrap());
+    booked.sort_unstable();
+    assert_eq!(seen, booked);
+    let dentists = world
+        .send_as(&ana, Method::GET, "/me/dentists", None)
+        .await
+        .expect(200);
+    assert_eq!(dentists["items"].as_array().unwrap().len(), 2, "{dentists}");
+    // Each dentist still sees only their own part.
+    let history = format!("/patients/{patient}/history");
+    for (token, visit) in [(&world.token(), &first), (&theirs, &second)] {
+        let page = world
+            .send_as(token, Method::GET, &history, None)
+            .await
+            .expect(200);
+        assert_eq!(ids(&page), [visit["id"].as_str().unwrap()]);
+    }
+    // Whoever is no patient has no such page, and a patient no practice.
+    let refused = world
+        .send_as(&theirs, Method::GET, "/me/appointments", None)
+        .await;
+    assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    let refused = world.send_as(&ana, Method::GET, "/patients", None).await;
+    assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    world.end().await;
+}
+
+#[actix_web::test]
 async fn a_transfer_ends_one_relation_and_begins_the_other() {
     let (world, other, theirs) = two().await;
     let path = format!("/patients/{}", world.patient(0));

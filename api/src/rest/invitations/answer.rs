@@ -11,13 +11,14 @@ use diesel::sql_types::{Array, Binary, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use garde::Validate;
 use schema::ids::{TenantId, UserId};
-use schema::schema::{invitations, memberships, users};
+use schema::schema::{invitations, memberships};
 use schema::tenancy::{self, Access};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::accounts::{self, NewAccount, password_rules};
 use crate::app::App;
 use crate::audit::{self, Entry, Who};
 use crate::auth::permissions::{Permission, Role};
@@ -29,9 +30,6 @@ use crate::rest::language::Language;
 use crate::rest::page::Page;
 use crate::rest::patients::record::{check_name, tidy};
 use crate::rest::sessions::{Session, session};
-
-const PASSWORD_CHARS_MIN: usize = 10;
-const PASSWORD_CHARS_MAX: usize = 256;
 
 /// An invitation as the invited one sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -185,21 +183,9 @@ pub async fn get(
     Ok(web::Json(invitation.invited(has_account)?))
 }
 
-#[derive(QueryableByName)]
-struct KnownAccount {
-    #[diesel(sql_type = diesel::sql_types::Uuid)]
-    #[allow(dead_code)] // that there is one is the answer
-    id: UserId,
-}
-
 async fn has_account(app: &App, email: &str) -> Result<bool, Problem> {
     tenancy::transaction(&app.app_pool, &Access::nobody(), async |connection| {
-        let found: Option<KnownAccount> = diesel::sql_query("SELECT id FROM lookup_login($1)")
-            .bind::<Text, _>(email)
-            .get_result(connection)
-            .await
-            .optional()?;
-        Ok(found.is_some())
+        Ok(accounts::by_email(connection, email).await?.is_some())
     })
     .await
 }
@@ -267,37 +253,27 @@ async fn accept_as_new(
             "is missing: send a name and a password for a new account",
         )
     })?;
-    check_password(&password)?;
+    password_rules::check("password", &password, &invitation.email)?;
     let hash = app.passwords.hash(password).await?;
     let user = UserId::new();
     let client = Client::of(request);
     let access = joining(invitation, user);
     let started = tenancy::transaction(&app.app_pool, &access, async |connection| {
-        diesel::insert_into(users::table)
-            .values((
-                users::id.eq(user),
-                users::email.eq(&invitation.email),
-                users::name.eq(tidy(&name)),
-                users::password_hash.eq(hash),
-                users::locale.eq(Language::of(request, "").locale()),
-                // The link came by mail to this address.
-                users::email_verified_at.eq(diesel::dsl::now),
-            ))
-            .execute(connection)
-            .await?;
+        let new = NewAccount {
+            id: user,
+            email: &invitation.email,
+            name: &tidy(&name),
+            password_hash: Some(&hash),
+            language: Language::of(request, ""),
+            // The link came by mail to this address.
+            verified: true,
+        };
+        accounts::create(connection, &new).await?;
         join(connection, invitation, user).await?;
         sessions::start_in(app, connection, user, &client).await
     })
     .await?;
     Ok(HttpResponse::Created().json(session(app, started).await?.into_inner()))
-}
-
-fn check_password(password: &str) -> Result<(), Problem> {
-    let characters = password.chars().count();
-    if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&characters) {
-        return Err(Problem::invalid("password", "has 10 to 256 characters"));
-    }
-    Ok(())
 }
 
 /// Answers the invitation and makes the membership, in a transaction of both.

@@ -12,29 +12,12 @@ use utoipa::ToSchema;
 
 use super::branding::{Branding, BrandingChange};
 use super::{Row, policy};
+use crate::accounts::practice::check_subdomain;
 use crate::problem::Problem;
 use crate::rest::patients::record::{check_name, tidy};
 
 /// Public addresses that a practice has had and keeps.
 const SUBDOMAINS_KEPT_MAX: i64 = 5;
-
-/// Addresses that would be taken for ours.
-const RESERVED: [&str; 14] = [
-    "admin",
-    "api",
-    "app",
-    "auth",
-    "blog",
-    "book",
-    "denticloud",
-    "docs",
-    "help",
-    "mail",
-    "my",
-    "public",
-    "status",
-    "www",
-];
 
 /// What changes of a practice.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -126,20 +109,6 @@ pub(super) async fn apply(
         .execute(connection)
         .await
         .map_err(taken)?;
-    Ok(())
-}
-
-/// Whether a practice may have this public address.
-fn check_subdomain(subdomain: &str) -> Result<(), Problem> {
-    let wrong = |message: &str| Err(Problem::invalid("subdomain", message));
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let ends = subdomain.starts_with('-') || subdomain.ends_with('-');
-    if !(3..=63).contains(&subdomain.len()) || !subdomain.bytes().all(plain) || ends {
-        return wrong("is not 3 to 63 small letters, digits and inner dashes");
-    }
-    if RESERVED.contains(&subdomain) {
-        return wrong("is reserved");
-    }
     Ok(())
 }
 

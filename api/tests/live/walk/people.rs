@@ -322,7 +322,7 @@ impl People {
                 "SELECT 'tenants ' || to_jsonb(t)::text AS line FROM tenants t WHERE id = '{tenant}'"
             ),
             "SELECT 'patients ' || to_jsonb(t)::text AS line FROM patients t
-             WHERE first_name LIKE 'zq7%' OR first_name = 'Own' ORDER BY 1"
+             WHERE first_name LIKE 'zq7%' ORDER BY 1"
                 .to_owned(),
         ];
         for query in queries.chain(others) {
