@@ -23,7 +23,11 @@ async fn world() -> World {
     let short = world.practice.short;
     run(
         &mut owner,
-        &format!("UPDATE treatments SET daily_cap = 3 WHERE id = '{short}'"),
+        // The engine may have read the rules already: it finds out by their version.
+        &format!(
+            "UPDATE treatments SET daily_cap = 3 WHERE id = '{short}';
+             UPDATE tenants SET rules_version = rules_version + 1"
+        ),
     )
     .await;
     world

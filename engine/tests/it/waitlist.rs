@@ -4,8 +4,10 @@
 use engine::Engine;
 use engine::command::hold::Confirm;
 use engine::command::{Cancel, Command, Done, Target};
+use engine::failure::Refusal;
 use futures_util::future::join_all;
 use schema::ids::{AppointmentId, EntryId, HoldId};
+use schema::models::hold::Ended;
 use schema::test_db::practice::Size;
 
 use super::session::{count, run, until};
@@ -128,5 +130,57 @@ async fn freed_time_goes_from_one_to_the_next_until_somebody_takes_it() {
         "waitlist_offers WHERE status IN ('accepted', 'declined') AND closed_at IS NOT NULL";
     assert_eq!(count(&mut owner, closed).await, 2);
     other.stop().await;
+    world.assert_clean().await;
+}
+
+#[actix_rt::test]
+async fn an_offer_that_nobody_answers_goes_to_the_next() {
+    let world = World::new(SIZE).await;
+    // The deadline is over at once: the practice's own policy, a minute, on a clock that is behind.
+    let tenant = world.practice.tenant;
+    let sql = format!(
+        "UPDATE tenants SET policy = '{{\"offerMin\": 1}}', rules_version = rules_version + 1
+         WHERE id = '{tenant}'"
+    );
+    run(&mut world.owner().await, &sql).await;
+    let start = world.at(3, 9, 0);
+    let first = waits(&world, 0, 1).await;
+    let second = waits(&world, 1, 0).await;
+    let slow = super::holds::engine_off_by(&world, -2).await;
+    let slot = slow
+        .waitlist_candidates(
+            tenant,
+            schema::span::Span::lasting(start, 30).unwrap(),
+            &[world.practice.dentists[0].0],
+        )
+        .await
+        .unwrap();
+    assert_eq!(slot[0].entry, first);
+    let made = slow
+        .offer(tenant, first, &slot[0].slot, "user:test")
+        .await
+        .unwrap();
+    let again = slow.offer(tenant, first, &slot[0].slot, "user:test").await;
+    assert_eq!(
+        code(again.unwrap_err()),
+        "not_found",
+        "they do not wait any more"
+    );
+    let hold = offered(&world, second).await;
+    assert_ne!(hold, made.hold.id);
+    let ended = world
+        .engine
+        .find_hold(tenant, made.hold.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(ended.ended, Some(Ended::Expired));
+    let late: Refusal = world
+        .engine
+        .execute(world.request(accept(made.hold.id)))
+        .await
+        .unwrap_err();
+    assert_eq!(code(late), "hold_expired");
+    slow.stop().await;
     world.assert_clean().await;
 }
