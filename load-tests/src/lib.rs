@@ -9,6 +9,7 @@
 pub mod client;
 pub mod database;
 pub mod diary;
+pub mod direct;
 pub mod follower;
 pub mod ledger;
 pub mod measure;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use load_tests::report::{Summary, write_json};
-use load_tests::scenario::{self, kill, rush, steady};
+use load_tests::scenario::{self, compare, direct, kill, rush, steady};
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
 
@@ -49,6 +49,10 @@ enum Scenario {
     Steady(steady::Options),
     /// All clients want one slot: one winner in each round
     Rush(rush::Options),
+    /// The same bookings as ordinary transactions straight to the database, without the server
+    Direct(direct::Options),
+    /// The server and `direct` in turns: how many times as fast, and who answers sooner
+    Compare(compare::Options),
     /// kill -9 of the server during bookings, restart, everybody goes on
     Kill(kill::Options),
 }
@@ -129,6 +133,8 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
         None | Some(Scenario::All) => scenario::all(&setup, seed, &mut tell).await,
         Some(Scenario::Steady(options)) => steady::run(&setup, options, seed).await.map(&mut tell),
         Some(Scenario::Rush(options)) => rush::run(&setup, options).await.map(&mut tell),
+        Some(Scenario::Direct(options)) => direct::run(&setup, options, seed).await.map(&mut tell),
+        Some(Scenario::Compare(options)) => compare::run(&setup, options, seed, &mut tell).await,
         Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
             .await
             .map(|played| tell(played.summary)),

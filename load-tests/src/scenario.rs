@@ -1,5 +1,7 @@
 //! What is played. Each scenario raises its own stage and ends with a summary.
 
+pub mod compare;
+pub mod direct;
 pub mod kill;
 pub mod rush;
 pub mod steady;
