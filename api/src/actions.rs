@@ -8,6 +8,7 @@ use schema::ids::AppointmentId;
 use schema::models::appointment::Status;
 
 use crate::app::App;
+use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
@@ -56,8 +57,9 @@ pub async fn run(
     let request = Request {
         tenant: member.tenant(),
         asker: Asker::Staff,
-        principal: format!("user:{}", member.principal.user()),
-        user: Some(member.principal.user()),
+        principal: member.actor(),
+        user: member.user(),
+        origin: Who::from(member).origin(),
         key,
         command,
     };

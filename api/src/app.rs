@@ -5,11 +5,13 @@ use std::time::Duration;
 use engine::Engine;
 use schema::connection::{self, ConnectionPool, Role};
 
+use crate::auth::api_keys::ApiKeys;
 use crate::auth::password::Passwords;
 use crate::auth::principal::Accounts;
 use crate::auth::throttle::LoginThrottle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
+use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
 use crate::ws::hub::Hubs;
 use crate::ws::sessions::Sessions;
@@ -23,6 +25,8 @@ pub struct App {
     pub passwords: Passwords,
     pub throttle: LoginThrottle,
     pub accounts: Accounts,
+    pub api_keys: ApiKeys,
+    pub mail: Mailer,
     /// Everything that is booked goes through it.
     pub engine: Engine,
     pub patients: PatientCards,
@@ -39,6 +43,8 @@ pub enum StartError {
     Pool(String),
     #[error(transparent)]
     Engine(#[from] engine::StartError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("the Argon2 cost is not possible: {0}")]
     Argon2(String),
     #[error("cannot listen on {address}: {source}")]
@@ -71,6 +77,8 @@ impl App {
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
             throttle: LoginThrottle::new(&config),
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
+            api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
+            mail: Mailer::new(&config)?,
             engine,
             patients: PatientCards::default(),
             hubs: Hubs::default(),

@@ -1,6 +1,8 @@
 //! Who asks, and what they may do. [`principal::authenticate`] and [`principal::member_of`] answer
 //! both for REST and for the WebSocket.
 
+pub mod access;
+pub mod api_keys;
 pub mod password;
 pub mod permissions;
 pub mod principal;

@@ -38,6 +38,27 @@ impl Setting for LogFormat {
     }
 }
 
+/// Where e-mails go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTransport {
+    /// Files in a folder: for a machine on which nobody is to get mail.
+    File,
+    Smtp,
+}
+
+impl Setting for MailTransport {
+    fn toml(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::File => "\"file\"",
+                Self::Smtp => "\"smtp\"",
+            }
+            .to_owned(),
+        )
+    }
+}
+
 settings! {
     /// Address of Postgres with a login that may take the program's roles.
     database_url: Option<SecretString> = None, "DATABASE_URL";
@@ -78,6 +99,20 @@ settings! {
     login_wait_seconds: u64 = 15, "DENTICLOUD_LOGIN_WAIT_SECONDS";
     /// Log-ins of one address per minute, whatever the account.
     login_address_per_minute: u32 = 300, "DENTICLOUD_LOGIN_ADDRESS_PER_MINUTE";
+
+    /// Where people reach this server, without a slash at the end: links in e-mails begin with it.
+    public_url: String = "http://localhost:3000".to_owned(), "DENTICLOUD_PUBLIC_URL";
+    /// Where e-mails go: `smtp`, or `file` for a folder of `.eml` files.
+    mail_transport: MailTransport = MailTransport::File, "DENTICLOUD_MAIL_TRANSPORT";
+    /// The folder of the transport `file`.
+    mail_folder: String = ".denticloud/mail".to_owned(), "DENTICLOUD_MAIL_FOLDER";
+    /// The server of the transport `smtp`: `smtps://user:password@host` or
+    /// `smtp://user:password@host:587?tls=required`.
+    smtp_url: Option<SecretString> = None, "DENTICLOUD_SMTP_URL";
+    /// Whom e-mails are from.
+    mail_from: String = "DentiCloud <no-reply@denticloud.example>".to_owned(), "DENTICLOUD_MAIL_FROM";
+    /// How often the queue of e-mails is looked at for those of other processes, in milliseconds.
+    mail_poll_ms: u64 = 5000, "DENTICLOUD_MAIL_POLL_MS";
 
     /// `text` or `json`.
     log_format: LogFormat = LogFormat::Text, "DENTICLOUD_LOG_FORMAT";

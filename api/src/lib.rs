@@ -3,11 +3,13 @@
 
 pub mod actions;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod logging;
+pub mod mail;
 pub mod metrics;
 pub mod names;
 pub mod openapi;

@@ -1,9 +1,11 @@
-//! The OpenAPI 3.1 document, made from the handlers, and the pages to browse it.
+//! The OpenAPI 3.1 document, made from the handlers and the routes' access rules, and the pages to
+//! browse it.
 
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, OpenApi, RefOr, ResponseBuilder, schema::Components,
@@ -11,8 +13,9 @@ use utoipa::openapi::{
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::auth::access::AccessRule;
 use crate::problem::{Document, MEDIA_TYPE};
-use crate::routes::Documented;
+use crate::routes::{self, Documented, Route};
 use crate::web_app::page_headers;
 
 /// Where the document is.
@@ -49,35 +52,59 @@ pub fn build() -> OpenApi {
         "bearer",
         [],
     )]);
-    for path in document.paths.paths.values_mut() {
-        for operation in [
-            &mut path.get,
-            &mut path.post,
-            &mut path.patch,
-            &mut path.put,
-            &mut path.delete,
-        ]
-        .into_iter()
-        .flatten()
-        {
-            let problem = ResponseBuilder::new()
-                .description("What went wrong (RFC 9457)")
-                .content(
-                    MEDIA_TYPE,
-                    ContentBuilder::new()
-                        .schema(Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(
-                            Document::name(),
-                        ))))
-                        .build(),
-                )
-                .build();
-            operation
-                .responses
-                .responses
-                .insert("default".to_owned(), RefOr::T(problem));
+    for route in routes::ALL {
+        if let Some(operation) = operation(&mut document, route) {
+            describe(operation, route.rule);
         }
     }
     document
+}
+
+fn operation<'a>(document: &'a mut OpenApi, route: &Route) -> Option<&'a mut Operation> {
+    let path = document.paths.paths.get_mut(route.path)?;
+    match route.method {
+        "get" => path.get.as_mut(),
+        "post" => path.post.as_mut(),
+        "patch" => path.patch.as_mut(),
+        "put" => path.put.as_mut(),
+        "delete" => path.delete.as_mut(),
+        _ => None,
+    }
+}
+
+/// What is the same for every operation: who may, and how errors look.
+fn describe(operation: &mut Operation, rule: AccessRule) {
+    operation.security = (!rule.wants_token()).then(Vec::new);
+    let about = operation.description.get_or_insert_default();
+    if !about.is_empty() {
+        about.push_str("\n\n");
+    }
+    about.push_str(&format!("For {rule}."));
+    let mut problem = |status: &str, description: &str| {
+        let content = ContentBuilder::new()
+            .schema(Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(
+                Document::name(),
+            ))))
+            .build();
+        let response = ResponseBuilder::new()
+            .description(description)
+            .content(MEDIA_TYPE, content)
+            .build();
+        operation
+            .responses
+            .responses
+            .entry(status.to_owned())
+            .or_insert(RefOr::T(response));
+    };
+    problem("default", "What went wrong (RFC 9457)");
+    if rule.wants_token() {
+        problem("401", "`unauthorized`: no token, or none that counts");
+    }
+    match rule {
+        AccessRule::Public | AccessRule::Secret(_) | AccessRule::SignedIn => {}
+        AccessRule::Changes(_) => problem("403", "`forbidden` or `suspended`"),
+        _ => problem("403", "`forbidden`"),
+    }
 }
 
 const DESCRIPTION: &str = "A real-time scheduling engine for dental practices.\n\n\
@@ -87,7 +114,7 @@ const DESCRIPTION: &str = "A real-time scheduling engine for dental practices.\n
     another practice's row is 404. `X-Request-Id` is accepted and answered.";
 
 /// The API as an OpenAPI 3.1 document.
-#[utoipa::path(get, path = "/api/openapi.json", tag = "operations", security(()),
+#[utoipa::path(get, path = "/api/openapi.json", tag = "operations",
     responses((status = 200, content_type = "application/json", description = "The document")))]
 pub async fn document() -> HttpResponse {
     HttpResponse::Ok()

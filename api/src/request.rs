@@ -1,6 +1,7 @@
 //! What happens to every request around its handler: an id, a span and a line for the log, counts,
 //! headers, and a problem document for errors that have none.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -8,6 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use schema::audit_log::Origin;
 use tracing::Span;
 use tracing_actix_web::RootSpanBuilder;
 use uuid::Uuid;
@@ -54,14 +56,37 @@ fn acceptable(id: &str) -> bool {
 }
 
 tokio::task_local! {
-    /// For problem documents, which are written where no request is at hand.
-    static CURRENT: RequestId;
+    /// For problem documents and the audit log, which are written where no request is at hand.
+    static CURRENT: (RequestId, Option<IpAddr>);
 }
 
 /// The id of the request that this code runs for.
 #[must_use]
 pub fn current_id() -> Option<String> {
-    CURRENT.try_with(|id| id.0.clone()).ok()
+    CURRENT.try_with(|(id, _)| id.0.clone()).ok()
+}
+
+/// Where the request that this code runs for comes from, for the audit log. Nobody's role.
+#[must_use]
+pub fn origin() -> Origin {
+    CURRENT
+        .try_with(|(id, address)| Origin {
+            role: None,
+            address: address.map(|address| address.to_string()),
+            request_id: Some(id.0.clone()),
+        })
+        .unwrap_or_default()
+}
+
+/// Runs the work of one frame as the work of a request of its own.
+pub async fn frame<T>(
+    session: Uuid,
+    number: u64,
+    address: Option<IpAddr>,
+    work: impl Future<Output = T>,
+) -> T {
+    let id = RequestId(format!("{session}:{number}"));
+    CURRENT.scope((id, address), work).await
 }
 
 /// The outermost middleware.
@@ -76,10 +101,11 @@ pub async fn around(
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
+    let address = request.peer_addr().map(|peer| peer.ip());
     // Some errors leave no response to ask for its request; the route is the same.
     let route = route_of(&request);
     let mut response = CURRENT
-        .scope(id.clone(), async {
+        .scope((id.clone(), address), async {
             let response = next.call(request).await?.map_into_boxed_body();
             Ok::<_, Error>(with_problem(response))
         })

@@ -1,11 +1,14 @@
-//! All routes on one page. A line here registers the handler, puts it into the OpenAPI document and
-//! lets other methods answer 405; a handler without `#[utoipa::path]` does not compile here.
+//! All routes on one page. A line here registers the handler behind its access rule, puts both into
+//! the OpenAPI document and lets other methods answer 405. A handler without `#[utoipa::path]` does
+//! not compile here, nor does a route without a rule.
 
 use actix_web::http::{StatusCode, header};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, ResponseError};
 use utoipa::OpenApi;
 
+use crate::auth::access::{AccessRule, access_rule};
 use crate::problem::Problem;
 use crate::rest::{
     appointments, assignments, availability, calendars, clinics, exceptions, input, operations,
@@ -13,12 +16,27 @@ use crate::rest::{
 };
 use crate::{openapi, web_app, ws};
 
+/// One method of one path.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// In lower case.
+    pub method: &'static str,
+    pub path: &'static str,
+    /// Who may.
+    pub rule: AccessRule,
+}
+
 macro_rules! routes {
-    ($($path:literal { $($method:ident $($handler:ident)::+),+ $(,)? })+) => {
+    ($($path:literal {
+        $($method:ident $rule:ident $(($argument:ident))? $($handler:ident)::+),+ $(,)?
+    })+) => {
         fn api(services: &mut ServiceConfig) {
             $(services.service(
                 web::resource($path)
-                    $(.$method($($handler)::+))+
+                    $(.route(guarded(
+                        web::$method().to($($handler)::+),
+                        access_rule!($rule $(($argument))?),
+                    )))+
                     .default_service(web::to(async || {
                         method_not_allowed(&[$(stringify!($method)),+])
                     })),
@@ -26,7 +44,11 @@ macro_rules! routes {
         }
 
         /// Every method and path of the API.
-        pub const ALL: &[(&str, &str)] = &[$($((stringify!($method), $path)),+),+];
+        pub const ALL: &[Route] = &[$($(Route {
+            method: stringify!($method),
+            path: $path,
+            rule: access_rule!($rule $(($argument))?),
+        }),+),+];
 
         #[derive(OpenApi)]
         #[openapi(paths($($($($handler)::+),+),+))]
@@ -35,43 +57,60 @@ macro_rules! routes {
 }
 
 routes! {
-    "/auth/login" { post sessions::login }
-    "/auth/refresh" { post sessions::refresh }
-    "/auth/logout" { post sessions::logout }
-    "/auth/me" { get sessions::me }
+    "/auth/login" { post public sessions::login }
+    "/auth/refresh" { post public sessions::refresh }
+    "/auth/logout" { post public sessions::logout }
+    "/auth/me" { get signed_in sessions::me }
 
-    "/workspaces" { get tenants::workspaces }
-    "/tenant" { get tenants::tenant }
+    "/workspaces" { get signed_in tenants::workspaces }
+    "/tenant" { get member tenants::tenant }
 
-    "/clinics" { get clinics::list }
-    "/operatories" { get operatories::list }
-    "/providers" { get providers::list }
-    "/treatments" { get treatments::list }
-    "/assignments" { get assignments::list }
-    "/exceptions" { get exceptions::list }
+    "/clinics" { get member clinics::list }
+    "/operatories" { get member operatories::list }
+    "/providers" { get member providers::list }
+    "/treatments" { get member treatments::list }
+    "/assignments" { get member assignments::list }
+    "/exceptions" { get member exceptions::list }
 
-    "/patients" { get patients::list, post patients::create }
-    "/patients/{id}" { get patients::get, patch patients::update }
-    "/patients/{id}/history" { get patients::history::list }
+    "/patients" {
+        get reads(CanViewPatients) patients::list,
+        post changes(CanManagePatients) patients::create,
+    }
+    "/patients/{id}" {
+        get reads(CanViewPatients) patients::get,
+        patch changes(CanManagePatients) patients::update,
+    }
+    "/patients/{id}/history" { get reads(CanViewPatients) patients::history::list }
 
-    "/calendars" { get calendars::list }
-    "/calendars/{id}" { get calendars::get }
-    "/calendars/{id}/events" { get calendars::events }
-    "/availability" { get availability::search }
+    "/calendars" { get member calendars::list }
+    "/calendars/{id}" { get member calendars::get }
+    "/calendars/{id}/events" { get member calendars::events }
+    "/availability" { get member availability::search }
 
-    "/appointments" { get appointments::list, post appointments::create }
-    "/appointments/{id}" { get appointments::get, patch appointments::update }
-    "/appointments/{id}/reschedule" { post appointments::reschedule }
-    "/appointments/{id}/resize" { post appointments::resize }
-    "/appointments/{id}/cancel" { post appointments::cancel }
-    "/appointments/{id}/status" { post appointments::set_status }
+    "/appointments" {
+        get member appointments::list,
+        post changes(CanManageAppointments) appointments::create,
+    }
+    "/appointments/{id}" {
+        get member appointments::get,
+        patch changes(CanManageAppointments) appointments::update,
+    }
+    "/appointments/{id}/reschedule" { post changes(CanManageAppointments) appointments::reschedule }
+    "/appointments/{id}/resize" { post changes(CanManageAppointments) appointments::resize }
+    "/appointments/{id}/cancel" { post changes(CanManageAppointments) appointments::cancel }
+    "/appointments/{id}/status" { post changes(CanManageAppointments) appointments::set_status }
 
-    "/ws" { get ws::open }
+    // Its first frame says who speaks; `ws/kinds.rs` has the frames' own rules.
+    "/ws" { get public ws::open }
 
-    "/healthz" { get operations::healthz }
-    "/readyz" { get operations::readyz }
-    "/metrics" { get operations::metrics }
-    "/api/openapi.json" { get openapi::document }
+    "/healthz" { get public operations::healthz }
+    "/readyz" { get public operations::readyz }
+    "/metrics" { get public operations::metrics }
+    "/api/openapi.json" { get public openapi::document }
+}
+
+fn guarded(route: actix_web::Route, rule: AccessRule) -> actix_web::Route {
+    route.wrap(from_fn(move |request, next| rule.guard(request, next)))
 }
 
 /// Everything that the server answers.

@@ -33,6 +33,7 @@ pub struct RunningServer {
     handle: ServerHandle,
     task: JoinHandle<io::Result<()>>,
     tidying: JoinHandle<()>,
+    mailing: JoinHandle<()>,
 }
 
 /// Starts to listen. Runs inside an actix system (`#[actix_web::main]`, `#[actix_web::test]`).
@@ -81,6 +82,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         .ok_or_else(|| refused(io::ErrorKind::AddrNotAvailable.into()))?;
     let server = server.run();
     let handle = server.handle();
+    let posting = app.clone();
     Ok(RunningServer {
         address,
         app,
@@ -93,6 +95,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
                 metrics::tidy();
             }
         }),
+        mailing: rt::spawn(async move { posting.mail.run().await }),
     })
 }
 
@@ -111,6 +114,9 @@ impl RunningServer {
         self.app.sessions.drain();
         self.handle.stop(true).await;
         self.app.engine.stop().await;
+        self.app.mail.stop();
+        // Ends by itself after the message that is being sent; a panic has been logged.
+        let _ = self.mailing.await;
         self.tidying.abort();
     }
 }

@@ -4,6 +4,7 @@
 pub mod close;
 pub mod frames;
 pub mod hub;
+pub mod kinds;
 pub mod outbox;
 mod replies;
 pub mod session;
@@ -22,7 +23,7 @@ pub const PROTOCOL: &str = "denticloud.v1";
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// Opens a session.
-#[utoipa::path(get, path = "/ws", tag = "live", security(()),
+#[utoipa::path(get, path = "/ws", tag = "live",
     responses((status = 101, description = "A WebSocket of protocol denticloud.v1")))]
 pub async fn open(
     app: web::Data<App>,

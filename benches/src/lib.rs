@@ -114,6 +114,7 @@ fn rows(dentists: u128, operatories: u128) -> TenantRows {
             zone,
             city: String::new(),
             address: String::new(),
+            active: true,
             rules_version: 1,
         }],
         operatories: (0..operatories)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schema::audit_log::Origin;
 use schema::ids::{
     AppointmentId, CalendarId, ClaimId, OperatoryId, PatientId, ProviderId, TenantId, TreatmentId,
     UserId,
@@ -22,6 +23,8 @@ pub struct Request {
     /// For the audit log and as the scope of `key`: `user:<id>`, `import`, …
     pub principal: String,
     pub user: Option<UserId>,
+    /// In which role and from where, for the audit log.
+    pub origin: Origin,
     /// Repeating a command with its key has no effect but the first answer.
     pub key: Option<String>,
     pub command: Command,

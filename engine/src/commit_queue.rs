@@ -160,6 +160,7 @@ mod tests {
                 tx: TxId(Uuid::from_u128(name)),
                 tenant: TenantId(Uuid::nil()),
                 actor: String::new(),
+                origin: schema::audit_log::Origin::default(),
                 action: "test",
                 subject: Uuid::nil(),
                 overrides: Vec::new(),

@@ -396,6 +396,7 @@ impl Planner<'_> {
             tx: TxId::new(),
             tenant: self.request.tenant,
             actor: self.request.principal.clone(),
+            origin: self.request.origin.clone(),
             action: "",
             subject: self.request.tenant.0,
             overrides: Vec::new(),

@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod hours;
 pub mod intervals;
+pub mod lending;
 pub mod pattern;
 pub mod placement;
 pub mod policy;

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::ids::{CalendarId, ClinicId, HoldId, TenantId, TxId};
+use crate::audit_log::Origin;
+use crate::ids::{AppointmentId, CalendarId, ClinicId, HoldId, TenantId, TxId};
 use crate::models::appointment::Appointment;
 use crate::models::claim::{Claim, Op};
 use crate::models::hold::Hold;
@@ -29,6 +30,8 @@ pub struct Change {
     pub tenant: TenantId,
     /// Who asked, for the audit log: `user:<id>`, `session:<id>`, `import`, …
     pub actor: String,
+    /// In which role and from where, for the audit log.
+    pub origin: Origin,
     /// What was asked, for the audit log and the outbox: `appointment.booked`, …
     pub action: &'static str,
     /// The appointment, hold or calendar that the command was about.
@@ -182,7 +185,7 @@ async fn write(
         })
         .collect();
     if !accepted.is_empty() {
-        statements::write(connection, node, &accepted).await?;
+        statements::write(connection, node, &accepted, &found.earlier).await?;
     }
     Ok((
         found.xid,
@@ -200,6 +203,8 @@ struct Found {
     versions: HashMap<CalendarId, i64>,
     rules: RulesSeen,
     keys: HashMap<(TenantId, String, String), (Vec<u8>, Answer)>,
+    /// The appointments that the changes are about, as they were.
+    earlier: BTreeMap<AppointmentId, Appointment>,
 }
 
 /// Accepts a change and numbers its events, or says why not. A change that is not accepted takes

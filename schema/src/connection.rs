@@ -1,4 +1,4 @@
-//! Connections in one of the program's two roles, and pools of them.
+//! Connections in one of the program's roles, and pools of them.
 //!
 //! The server logs in with one address and gives up the login's rights at once: every connection
 //! takes its role before anybody can use it.
@@ -20,6 +20,8 @@ pub enum Role {
     App,
     /// Loads, commits and audits the scheduling tables.
     Engine,
+    /// Sends the e-mails that are queued, and knows nothing else.
+    Mail,
 }
 
 impl Role {
@@ -27,6 +29,7 @@ impl Role {
         match self {
             Role::App => "denticloud_app",
             Role::Engine => "denticloud_engine",
+            Role::Mail => "denticloud_mail",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod appointments;
 pub mod audit;
+pub mod audit_log;
 pub mod calendars;
 pub mod commit;
 pub mod connection;

@@ -7,6 +7,21 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        name -> Text,
+        secret_hash -> Bytea,
+        scopes -> Array<Nullable<Text>>,
+        created_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     appointments (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -65,6 +80,9 @@ diesel::table! {
         overrides -> Array<Nullable<Text>>,
         before -> Nullable<Jsonb>,
         after -> Nullable<Jsonb>,
+        role -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
     }
 }
 
@@ -143,6 +161,7 @@ diesel::table! {
         address -> Text,
         phone -> Nullable<Text>,
         rules_version -> Int8,
+        active -> Bool,
     }
 }
 
@@ -195,6 +214,19 @@ diesel::table! {
         tx -> Uuid,
         result -> Jsonb,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    mail_queue (id) {
+        id -> Uuid,
+        recipient -> Text,
+        locale -> Text,
+        letter -> Nullable<Jsonb>,
+        queued_at -> Timestamptz,
+        due_at -> Timestamptz,
+        attempts -> Int2,
+        given_up_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -279,6 +311,9 @@ diesel::table! {
         used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        started_at -> Timestamptz,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
     }
 }
 
@@ -437,6 +472,8 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(api_keys -> tenants (tenant_id));
+diesel::joinable!(api_keys -> users (created_by));
 diesel::joinable!(appointments -> operatories (operatory_id));
 diesel::joinable!(appointments -> tenants (tenant_id));
 diesel::joinable!(assignments -> operatories (operatory_id));
@@ -476,6 +513,7 @@ diesel::joinable!(waitlist_entries -> tenants (tenant_id));
 diesel::joinable!(waitlist_offers -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
     appointments,
     assignment_hours,
     assignments,
@@ -490,6 +528,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     equipment,
     holds,
     idempotency_results,
+    mail_queue,
     memberships,
     operatories,
     outbox,

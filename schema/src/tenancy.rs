@@ -44,6 +44,15 @@ impl Access {
         }
     }
 
+    /// A program at work in one practice, for nobody in person.
+    #[must_use]
+    pub fn practice(tenant: TenantId) -> Self {
+        Self {
+            tenants: vec![tenant],
+            ..Self::default()
+        }
+    }
+
     async fn apply(&self, connection: &mut AsyncPgConnection) -> QueryResult<()> {
         let tenants: Vec<String> = self.tenants.iter().map(ToString::to_string).collect();
         diesel::select((

@@ -3,32 +3,47 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Something that a member of a practice may be allowed to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Permission {
+/// The table: a permission, its name on the wire and in the database, and which roles have it
+/// unless the owner decides otherwise.
+macro_rules! permissions {
+    ($($(#[doc = $about:literal])+ $name:ident $wire:literal [$($role:literal),+],)+) => {
+        /// Something that a member of a practice may be allowed to do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+        #[serde(rename_all = "camelCase")]
+        pub enum Permission { $($(#[doc = $about])+ $name),+ }
+
+        impl Permission {
+            /// Name, description and defaults by role, in the order of [`Role::ALL`].
+            const TABLE: &[(Self, &'static str, &'static str, [bool; 5])] =
+                &[$((Self::$name, $wire, concat!($($about),+), [$($role),+])),+];
+        }
+    };
+}
+
+permissions! {
+    //                                          dentist  admin recep. billing assist.
     /// See who the patients are.
-    CanViewPatients,
+    CanViewPatients "canViewPatients"             [true,  true,  true,  true,  true],
     /// Add patients and change their records.
-    CanManagePatients,
+    CanManagePatients "canManagePatients"         [true,  true,  true, false, false],
     /// Book, move and cancel visits.
-    CanManageAppointments,
+    CanManageAppointments "canManageAppointments" [true,  true,  true, false,  true],
     /// Change hours, closures and blocks.
-    CanManageSchedule,
+    CanManageSchedule "canManageSchedule"         [true,  true,  true, false, false],
     /// Book against a rule that may be overridden.
-    CanOverrideRules,
+    CanOverrideRules "canOverrideRules"           [true,  true, false, false, false],
     /// Take payments.
-    CanProcessPayments,
+    CanProcessPayments "canProcessPayments"       [true,  true,  true,  true, false],
     /// Change treatments and prices.
-    CanManageTreatments,
+    CanManageTreatments "canManageTreatments"     [true,  true, false, false, false],
     /// See the practice's figures.
-    CanViewReports,
+    CanViewReports "canViewReports"               [true,  true, false,  true, false],
     /// See who did what.
-    CanViewAudit,
+    CanViewAudit "canViewAudit"                   [true,  true, false, false, false],
     /// Invite members and change what they may do.
-    CanManageStaff,
+    CanManageStaff "canManageStaff"               [true,  true, false, false, false],
     /// Change the practice itself.
-    CanManagePractice,
+    CanManagePractice "canManagePractice"         [true,  true, false, false, false],
 }
 
 /// A member's role in a practice.
@@ -44,70 +59,7 @@ pub enum Role {
     StaffAssistant,
 }
 
-use Permission::*;
-
 impl Permission {
-    /// Its name on the wire and in the database, its columns for the roles that get it by default:
-    /// dentist, admin, receptionist, billing, assistant.
-    const TABLE: [(Self, &'static str, [bool; 5]); 11] = [
-        //                                               dentist admin recep. billing assist.
-        (
-            CanViewPatients,
-            "canViewPatients",
-            [true, true, true, true, true],
-        ),
-        (
-            CanManagePatients,
-            "canManagePatients",
-            [true, true, true, false, false],
-        ),
-        (
-            CanManageAppointments,
-            "canManageAppointments",
-            [true, true, true, false, true],
-        ),
-        (
-            CanManageSchedule,
-            "canManageSchedule",
-            [true, true, true, false, false],
-        ),
-        (
-            CanOverrideRules,
-            "canOverrideRules",
-            [true, true, false, false, false],
-        ),
-        (
-            CanProcessPayments,
-            "canProcessPayments",
-            [true, true, true, true, false],
-        ),
-        (
-            CanManageTreatments,
-            "canManageTreatments",
-            [true, true, false, false, false],
-        ),
-        (
-            CanViewReports,
-            "canViewReports",
-            [true, true, false, true, false],
-        ),
-        (
-            CanViewAudit,
-            "canViewAudit",
-            [true, true, false, false, false],
-        ),
-        (
-            CanManageStaff,
-            "canManageStaff",
-            [true, true, false, false, false],
-        ),
-        (
-            CanManagePractice,
-            "canManagePractice",
-            [true, true, false, false, false],
-        ),
-    ];
-
     /// As the wire and the database call it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -120,13 +72,25 @@ impl Permission {
     pub fn parse(name: &str) -> Option<Self> {
         Self::TABLE
             .iter()
-            .find(|(_, known, _)| *known == name)
+            .find(|(_, known, ..)| *known == name)
             .map(|(permission, ..)| *permission)
+    }
+
+    /// All there are.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::TABLE.iter().map(|(permission, ..)| *permission)
+    }
+
+    /// What it is, for people.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        Self::TABLE[self as usize].2.trim_start()
     }
 }
 
 impl Role {
-    const ALL: [(Self, &'static str); 5] = [
+    /// All there are, with their names on the wire and in the database.
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::Dentist, "dentist"),
         (Self::Admin, "admin"),
         (Self::StaffReceptionist, "staff_receptionist"),
@@ -154,7 +118,7 @@ impl Role {
     pub fn default_permissions(self) -> Vec<Permission> {
         Permission::TABLE
             .iter()
-            .filter(|(_, _, roles)| roles[self as usize])
+            .filter(|(.., roles)| roles[self as usize])
             .map(|(permission, ..)| *permission)
             .collect()
     }
@@ -182,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_tables_are_in_the_order_of_their_enums() {
-        for (index, (permission, name, roles)) in Permission::TABLE.iter().enumerate() {
+        for (index, (permission, name, _, roles)) in Permission::TABLE.iter().enumerate() {
             assert_eq!(*permission as usize, index);
             assert_eq!(serde_json::to_value(permission).unwrap(), *name);
             assert!(roles[Role::Dentist as usize], "the owner may do everything");
@@ -197,7 +161,7 @@ mod tests {
     fn a_membership_allows_what_it_says_and_the_owner_everything() {
         let stored = ["canViewPatients", "canFly", "canViewPatients"];
         let allowed = |role: Role| role.effective_permissions(stored.into_iter());
-        assert_eq!(allowed(Role::StaffBilling), [CanViewPatients]);
+        assert_eq!(allowed(Role::StaffBilling), [Permission::CanViewPatients]);
         assert_eq!(allowed(Role::Dentist).len(), Permission::TABLE.len());
     }
 }

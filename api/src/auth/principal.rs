@@ -3,31 +3,32 @@
 //!
 //! [`Config::membership_cache_ms`]: crate::config::Config::membership_cache_ms
 
+mod account;
+
+use std::future::ready;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
-use dashmap::DashMap;
-use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Nullable, Text};
-use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use schema::ids::{TenantId, UserId};
-use schema::tenancy::{Access, unavailable};
+use schema::tenancy::Access;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::api_keys::{self, ApiKey};
 use crate::auth::permissions::{Permission, Role};
 use crate::problem::Problem;
+use crate::rest::language::Language;
+
+pub use account::{Accounts, account};
 
 /// The header that picks a workspace.
 pub const TENANT_HEADER: &str = "X-Tenant-Id";
-/// Beyond this many remembered accounts the old ones are forgotten.
-const REMEMBERED_MAX: usize = 50_000;
 
 /// An account and the practices that it works for.
 #[derive(Debug)]
@@ -38,6 +39,12 @@ pub struct Account {
     pub super_admin: bool,
     /// Whether a patient's record belongs to it.
     pub patient: bool,
+    /// What it reads.
+    pub language: Language,
+    /// Whether its owner has shown that the e-mail address is theirs.
+    pub verified: bool,
+    /// Sessions that were ended lately: their access tokens count no more.
+    pub ended_sessions: Vec<Uuid>,
     pub workspaces: Vec<Workspace>,
 }
 
@@ -45,7 +52,7 @@ pub struct Account {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
-    #[schema(value_type = uuid::Uuid)]
+    #[schema(value_type = Uuid)]
     pub tenant_id: TenantId,
     pub name: String,
     pub subdomain: String,
@@ -54,7 +61,10 @@ pub struct Workspace {
     pub zone: String,
     /// `es` or `en`.
     pub locale: String,
-    pub role: Role,
+    /// Absent for API keys only, which have scopes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Role)]
+    pub role: Option<Role>,
     pub permissions: Vec<Permission>,
     /// Suspended practices can be read, not changed.
     pub suspended: bool,
@@ -67,7 +77,7 @@ impl Account {
         let mut roles: Vec<_> = self
             .workspaces
             .iter()
-            .map(|workspace| workspace.role.name())
+            .filter_map(|workspace| workspace.role.map(Role::name))
             .chain(self.super_admin.then_some("super_admin"))
             .chain(self.patient.then_some("patient"))
             .map(str::to_owned)
@@ -78,28 +88,94 @@ impl Account {
     }
 }
 
-/// Somebody with a valid token.
+/// Whom a token stands for.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// A person.
+    User {
+        account: Arc<Account>,
+        /// The session that the token was given to.
+        session: Option<Uuid>,
+    },
+    /// A program of a practice.
+    Key(Arc<ApiKey>),
+}
+
+/// Somebody with a token that counts.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    pub account: Arc<Account>,
+    pub caller: Caller,
     /// When the token ends.
     pub until: DateTime<Utc>,
 }
 
 impl Principal {
-    /// The account's id.
+    /// Who this is, for the audit log and as the scope of idempotency keys: `user:<id>`,
+    /// `key:<id>`.
     #[must_use]
-    pub fn user(&self) -> UserId {
-        self.account.user
+    pub fn actor(&self) -> String {
+        match &self.caller {
+            Caller::User { account, .. } => format!("user:{}", account.user),
+            Caller::Key(key) => format!("key:{}", key.id),
+        }
     }
 
-    /// What a transaction of this person sees outside any practice.
+    /// The person, if it is one.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        match &self.caller {
+            Caller::User { account, .. } => Some(account.user),
+            Caller::Key(_) => None,
+        }
+    }
+
+    /// The person's account.
+    ///
+    /// # Errors
+    /// 403 for API keys, which have none.
+    pub fn account(&self) -> Result<&Arc<Account>, Problem> {
+        match &self.caller {
+            Caller::User { account, .. } => Ok(account),
+            Caller::Key(_) => Err(Problem::forbidden(
+                "This is for people who sign in, not for API keys.",
+            )),
+        }
+    }
+
+    /// Where this one may work.
+    #[must_use]
+    pub fn workspaces(&self) -> &[Workspace] {
+        match &self.caller {
+            Caller::User { account, .. } => &account.workspaces,
+            Caller::Key(key) => std::slice::from_ref(&key.workspace),
+        }
+    }
+
+    /// What a transaction of this one sees outside any practice; nothing, for an API key.
     #[must_use]
     pub fn access(&self) -> Access {
-        Access {
-            super_admin: self.account.super_admin,
-            ..Access::user(self.user())
+        match &self.caller {
+            Caller::User { account, .. } => Access {
+                super_admin: account.super_admin,
+                ..Access::user(account.user)
+            },
+            Caller::Key(_) => Access::nobody(),
         }
+    }
+
+    /// The same with rights as they are now.
+    ///
+    /// # Errors
+    /// 401 when the account, the session or the key is no more; 503 without a database.
+    pub async fn again(&self, app: &App) -> Result<Self, Problem> {
+        let caller = match &self.caller {
+            Caller::User { account, session } => user(app, account.user, *session).await?,
+            Caller::Key(key) => Caller::Key(api_keys::find(app, key.id).await?),
+        };
+        Ok(Self {
+            caller,
+            until: self.until,
+        })
     }
 }
 
@@ -117,10 +193,26 @@ impl Member {
         self.workspace.tenant_id
     }
 
+    /// The person, unless it is a program.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.principal.user()
+    }
+
+    /// Who this is, for the audit log and as the scope of idempotency keys: `user:<id>`,
+    /// `key:<id>`.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        self.principal.actor()
+    }
+
     /// What a transaction of this member sees: the practice and nothing else, super admin or not.
     #[must_use]
     pub fn access(&self) -> Access {
-        Access::member(self.principal.user(), self.tenant())
+        Access {
+            user: self.user(),
+            ..Access::practice(self.tenant())
+        }
     }
 
     /// Whether the membership has `permission`.
@@ -161,14 +253,30 @@ impl Member {
 /// # Errors
 /// 401 for a token that does not count; 503 without a database.
 pub async fn authenticate(app: &App, token: &str) -> Result<Principal, Problem> {
+    if api_keys::looks_like_one(token) {
+        let key = api_keys::check(app, token).await?;
+        return Ok(Principal {
+            until: key.until(Utc::now()),
+            caller: Caller::Key(key),
+        });
+    }
     let claims = app.tokens.check(token)?;
-    let account = account(app, claims.sub)
-        .await?
-        .ok_or_else(|| Problem::unauthorised("The token's account is no more."))?;
     Ok(Principal {
-        account,
+        caller: user(app, claims.sub, claims.sid).await?,
         until: DateTime::from_timestamp(claims.exp, 0).unwrap_or_default(),
     })
+}
+
+async fn user(app: &App, user: UserId, session: Option<Uuid>) -> Result<Caller, Problem> {
+    let account = account(app, user)
+        .await?
+        .ok_or_else(|| Problem::unauthorised("The token's account is no more."))?;
+    if session.is_some_and(|session| account.ended_sessions.contains(&session)) {
+        return Err(Problem::unauthorised(
+            "The session has ended: sign in again.",
+        ));
+    }
+    Ok(Caller::User { account, session })
 }
 
 /// `principal` at work in `tenant`, or in the only practice there is.
@@ -176,8 +284,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Principal, Problem> 
 /// # Errors
 /// 400 `workspace_required` for a choice of several, 403 for anybody else's practice.
 pub fn member_of(principal: Principal, tenant: Option<TenantId>) -> Result<Member, Problem> {
-    let workspaces = &principal.account.workspaces;
-    let workspace = match (tenant, workspaces.as_slice()) {
+    let workspace = match (tenant, principal.workspaces()) {
         (Some(tenant), all) => all.iter().find(|one| one.tenant_id == tenant),
         (None, [only]) => Some(only),
         (None, []) => None,
@@ -190,138 +297,6 @@ pub fn member_of(principal: Principal, tenant: Option<TenantId>) -> Result<Membe
         }),
         None => Err(Problem::forbidden("You do not work for this practice.")),
     }
-}
-
-/// Accounts as read a moment ago.
-#[derive(Debug)]
-pub struct Accounts {
-    keep: Duration,
-    known: DashMap<UserId, (Instant, Arc<Account>)>,
-}
-
-impl Accounts {
-    /// Remembers each for `keep`.
-    #[must_use]
-    pub fn new(keep: Duration) -> Self {
-        Self {
-            keep,
-            known: DashMap::new(),
-        }
-    }
-
-    /// To be called after a change of the user's rights, so that this node sees it at once.
-    pub fn forget(&self, user: UserId) {
-        self.known.remove(&user);
-    }
-
-    fn get(&self, user: UserId) -> Option<Arc<Account>> {
-        let known = self.known.get(&user)?;
-        (known.0.elapsed() < self.keep).then(|| Arc::clone(&known.1))
-    }
-
-    /// `read` is the moment before the account was read: a change since then is not in it.
-    fn put(&self, read: Instant, account: &Arc<Account>) {
-        if self.keep.is_zero() {
-            return;
-        }
-        if self.known.len() > REMEMBERED_MAX {
-            self.known.retain(|_, (read, _)| read.elapsed() < self.keep);
-        }
-        self.known.insert(account.user, (read, Arc::clone(account)));
-    }
-}
-
-/// The account of `user`, remembered or read.
-///
-/// # Errors
-/// 503 without a database.
-pub async fn account(app: &App, user: UserId) -> Result<Option<Arc<Account>>, Problem> {
-    if let Some(account) = app.accounts.get(user) {
-        return Ok(Some(account));
-    }
-    let read = Instant::now();
-    let mut connection = app
-        .app_pool
-        .get()
-        .await
-        .map_err(|error| unavailable(error.to_string()))?;
-    let rows: Vec<Row> = diesel::sql_query("SELECT * FROM lookup_principal($1)")
-        .bind::<diesel::sql_types::Uuid, _>(user)
-        .load(&mut connection)
-        .await?;
-    let account = account_of(user, rows).map(Arc::new);
-    if let Some(account) = &account {
-        app.accounts.put(read, account);
-    }
-    Ok(account)
-}
-
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Text)]
-    email: String,
-    #[diesel(sql_type = Text)]
-    user_name: String,
-    #[diesel(sql_type = Bool)]
-    is_super_admin: bool,
-    #[diesel(sql_type = Bool)]
-    is_patient: bool,
-    #[diesel(embed)]
-    workspace: WorkspaceRow,
-}
-
-/// All absent for somebody who works nowhere.
-#[derive(QueryableByName)]
-struct WorkspaceRow {
-    #[diesel(sql_type = Nullable<diesel::sql_types::Uuid>)]
-    tenant_id: Option<TenantId>,
-    #[diesel(sql_type = Nullable<Text>)]
-    tenant_name: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    subdomain: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    zone: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    locale: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    status: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    role: Option<String>,
-    #[diesel(sql_type = Nullable<Array<Text>>)]
-    permissions: Option<Vec<String>>,
-}
-
-impl WorkspaceRow {
-    fn workspace(self) -> Option<Workspace> {
-        let role = Role::parse(&self.role?)?;
-        let stored = self.permissions.unwrap_or_default();
-        Some(Workspace {
-            tenant_id: self.tenant_id?,
-            name: self.tenant_name?,
-            subdomain: self.subdomain?,
-            zone: self.zone?,
-            locale: self.locale?,
-            role,
-            permissions: role.effective_permissions(stored.iter().map(String::as_str)),
-            suspended: self.status? != "active",
-        })
-    }
-}
-
-fn account_of(user: UserId, rows: Vec<Row>) -> Option<Account> {
-    let mut account: Option<Account> = None;
-    for row in rows {
-        let account = account.get_or_insert_with(|| Account {
-            user,
-            email: row.email,
-            name: row.user_name,
-            super_admin: row.is_super_admin,
-            patient: row.is_patient,
-            workspaces: Vec::new(),
-        });
-        account.workspaces.extend(row.workspace.workspace());
-    }
-    account
 }
 
 fn bearer(request: &HttpRequest) -> Result<String, Problem> {
@@ -345,11 +320,23 @@ fn state(request: &HttpRequest) -> Result<web::Data<App>, Problem> {
         .ok_or_else(|| Problem::internal("the server has no App"))
 }
 
+/// Whom the route's access rule has let pass.
+fn found<T: Clone + 'static>(request: &HttpRequest) -> Option<T> {
+    request.extensions().get::<T>().cloned()
+}
+
 impl FromRequest for Principal {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // The route's access rule has asked already.
+        if let Some(known) = found::<Self>(request) {
+            return Box::pin(ready(Ok(known)));
+        }
+        if let Some(member) = found::<Member>(request) {
+            return Box::pin(ready(Ok(member.principal)));
+        }
         let asked = state(request).and_then(|app| Ok((app, bearer(request)?)));
         Box::pin(async move {
             let (app, token) = asked?;
@@ -363,6 +350,9 @@ impl FromRequest for Member {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if let Some(known) = found::<Self>(request) {
+            return Box::pin(ready(Ok(known)));
+        }
         let tenant = request
             .headers()
             .get(TENANT_HEADER)

@@ -20,6 +20,9 @@ pub struct Claims {
     pub jti: Uuid,
     /// For clients to show; never trusted here.
     pub roles: Vec<String>,
+    /// The session, with which the token ends; absent in tokens that are nobody's session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
 }
 
 /// Signs and checks access tokens.
@@ -49,7 +52,7 @@ impl Tokens {
         })
     }
 
-    /// A token for `user` from `now` on.
+    /// A token for `user` from `now` on, that ends with `session`.
     ///
     /// # Errors
     /// When it cannot be signed.
@@ -57,6 +60,7 @@ impl Tokens {
         &self,
         user: UserId,
         roles: Vec<String>,
+        session: Option<Uuid>,
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
         let claims = Claims {
@@ -65,6 +69,7 @@ impl Tokens {
             exp: now.timestamp() + i64::from(self.seconds),
             jti: Uuid::new_v4(),
             roles,
+            sid: session,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .map_err(|error| Problem::internal(error.to_string()))
@@ -106,11 +111,13 @@ mod tests {
         let tokens = tokens(&"k".repeat(32));
         let user = UserId::new();
         let now = Utc::now();
-        let token = tokens.issue(user, vec!["dentist".to_owned()], now).unwrap();
+        let token = tokens
+            .issue(user, vec!["dentist".to_owned()], None, now)
+            .unwrap();
         let claims = tokens.check(&token).unwrap();
         assert_eq!((claims.sub, claims.exp - claims.iat), (user, 900));
         let old = tokens
-            .issue(user, Vec::new(), now - TimeDelta::seconds(901))
+            .issue(user, Vec::new(), None, now - TimeDelta::seconds(901))
             .unwrap();
         assert!(tokens.check(&old).is_err());
     }
@@ -124,8 +131,9 @@ mod tests {
             iat: 0,
             jti: Uuid::new_v4(),
             roles: Vec::new(),
+            sid: None,
         };
-        let theirs = tokens(&"x".repeat(32)).issue(claims.sub, Vec::new(), Utc::now());
+        let theirs = tokens(&"x".repeat(32)).issue(claims.sub, Vec::new(), None, Utc::now());
         assert!(ours.check(&theirs.unwrap()).is_err());
         let longer = jsonwebtoken::encode(&Header::new(Algorithm::HS512), &claims, &ours.encoding);
         assert!(ours.check(&longer.unwrap()).is_err());

@@ -11,6 +11,7 @@ use engine::ics::{self, Busy, Imported, SkipReason};
 use engine::scheduling::placement::Asker;
 use engine::scheduling::zone::Zone;
 use engine::settings::Settings;
+use schema::audit_log::Origin;
 use schema::ids::{CalendarId, ClaimId};
 use schema::span::{DAY, Span};
 use uuid::Uuid;
@@ -98,6 +99,7 @@ async fn import(engine: &Engine, arguments: &Arguments, text: &str) -> Outcome<(
             asker: Asker::Staff,
             principal: "import".to_owned(),
             user: None,
+            origin: Origin::default(),
             key: None,
             command,
         })

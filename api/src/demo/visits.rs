@@ -5,6 +5,7 @@ use engine::command::{Book, Command, Done, PatientRef, Request, Target};
 use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use futures_util::{StreamExt, stream};
+use schema::audit_log::Origin;
 use schema::ids::TenantId;
 use schema::models::appointment::Status;
 use schema::span::Minute;
@@ -86,6 +87,7 @@ fn request(tenant: TenantId, command: Command) -> Request {
         asker: Asker::Staff,
         principal: "demo".to_owned(),
         user: None,
+        origin: Origin::default(),
         key: None,
         command,
     }

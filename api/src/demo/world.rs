@@ -157,6 +157,7 @@ impl DemoWorld {
             zone: clinic.zone.clone(),
             city: clinic.city.clone(),
             address: format!("{} · {}", clinic.address, clinic.phone),
+            active: true,
             rules_version: 1,
         });
         for (key, name) in &clinic.operatories {

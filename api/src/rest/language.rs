@@ -19,11 +19,25 @@ impl Language {
             .get(header::ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok())
             .and_then(preferred)
-            .unwrap_or(if locale == "en" {
-                Self::English
-            } else {
-                Self::Spanish
-            })
+            .unwrap_or_else(|| Self::named(locale))
+    }
+
+    /// Of a `locale` as the database has it.
+    #[must_use]
+    pub fn named(locale: &str) -> Self {
+        match locale {
+            "en" => Self::English,
+            _ => Self::Spanish,
+        }
+    }
+
+    /// As the database has it.
+    #[must_use]
+    pub fn locale(self) -> &'static str {
+        match self {
+            Self::Spanish => "es",
+            Self::English => "en",
+        }
     }
 
     /// The name in this language, or in the other where it has none.

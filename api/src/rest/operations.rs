@@ -9,14 +9,14 @@ use crate::metrics as recorded;
 use crate::problem::Problem;
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/healthz", tag = "operations", security(()),
+#[utoipa::path(get, path = "/healthz", tag = "operations",
     responses((status = 200, description = "It does")))]
 pub async fn healthz() -> &'static str {
     "ok"
 }
 
 /// Whether requests can be served: the calendars are loaded and the database answers.
-#[utoipa::path(get, path = "/readyz", tag = "operations", security(()),
+#[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, description = "They can"), (status = 503, description = "Not now")))]
 pub async fn readyz(app: web::Data<App>) -> Result<&'static str, Problem> {
     if !app.engine.is_warm() {
@@ -30,7 +30,7 @@ pub async fn readyz(app: web::Data<App>) -> Result<&'static str, Problem> {
 }
 
 /// Everything measured, for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "operations", security(()),
+#[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, content_type = "text/plain", description = "Prometheus' text format")))]
 pub async fn metrics(app: web::Data<App>) -> HttpResponse {
     app.engine.observe();

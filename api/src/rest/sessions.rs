@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Who};
 use crate::auth::principal::{self, Account, Principal, Workspace};
-use crate::auth::sessions;
+use crate::auth::sessions::{self, Client, Started};
 use crate::problem::Problem;
 use crate::rest::input::Input;
 
@@ -56,10 +57,13 @@ pub struct Session {
 
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct User {
     id: Uuid,
     email: String,
     name: String,
+    /// Whether the address has been shown to be theirs.
+    email_verified: bool,
     /// Of all practices together, with `super_admin` and `patient`.
     roles: Vec<String>,
 }
@@ -77,6 +81,7 @@ impl From<&Account> for User {
             id: account.user.0,
             email: account.email.clone(),
             name: account.name.clone(),
+            email_verified: account.verified,
             roles: account.roles(),
         }
     }
@@ -91,7 +96,7 @@ struct Login {
 }
 
 /// Sign in with an e-mail address and a password.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/login", tag = "auth",
     request_body = Credentials, responses((status = 200, body = Session)))]
 pub async fn login(
     app: web::Data<App>,
@@ -116,26 +121,29 @@ pub async fn login(
         .verify(given.password, stored.flatten())
         .await?;
     let Some(user) = user.filter(|_| matches) else {
+        audit::record_account(&app, user, Who::anonymous(), "session.refused").await?;
         return Err(Problem::unauthorised("E-mail or password are not right."));
     };
     app.throttle.succeeded(&given.email, address);
-    let refresh_token = sessions::start(&app, user).await?;
-    session(&app, user, refresh_token).await
+    let started = sessions::start(&app, user, &Client::of(&request)).await?;
+    audit::record_account(&app, Some(user), Who::user(user), "session.started").await?;
+    session(&app, started).await
 }
 
 /// Exchange a refresh token for new tokens. Each counts once: a second use ends the session.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth",
     request_body = RefreshToken, responses((status = 200, body = Session)))]
 pub async fn refresh(
     app: web::Data<App>,
+    request: HttpRequest,
     Input(given): Input<RefreshToken>,
 ) -> Result<web::Json<Session>, Problem> {
-    let (user, refresh_token) = sessions::rotate(&app, &given.refresh_token).await?;
-    session(&app, user, refresh_token).await
+    let started = sessions::rotate(&app, &given.refresh_token, &Client::of(&request)).await?;
+    session(&app, started).await
 }
 
 /// End a session: its refresh tokens count no more.
-#[utoipa::path(post, path = "/auth/logout", tag = "auth", security(()),
+#[utoipa::path(post, path = "/auth/logout", tag = "auth",
     request_body = RefreshToken, responses((status = 204, description = "It has ended")))]
 pub async fn logout(
     app: web::Data<App>,
@@ -147,24 +155,25 @@ pub async fn logout(
 
 /// Who the token stands for.
 #[utoipa::path(get, path = "/auth/me", tag = "auth", responses((status = 200, body = Me)))]
-pub async fn me(principal: Principal) -> web::Json<Me> {
-    web::Json(Me {
-        user: User::from(principal.account.as_ref()),
-        workspaces: principal.account.workspaces.clone(),
-    })
+pub async fn me(principal: Principal) -> Result<web::Json<Me>, Problem> {
+    let account = principal.account()?;
+    Ok(web::Json(Me {
+        user: User::from(account.as_ref()),
+        workspaces: account.workspaces.clone(),
+    }))
 }
 
-async fn session(
-    app: &App,
-    user: UserId,
-    refresh_token: String,
-) -> Result<web::Json<Session>, Problem> {
-    let account = principal::account(app, user)
+/// What a session that was started or goes on is told.
+pub(crate) async fn session(app: &App, started: Started) -> Result<web::Json<Session>, Problem> {
+    let account = principal::account(app, started.user)
         .await?
         .ok_or_else(|| Problem::unauthorised("The account is no more."))?;
+    let session = Some(started.session);
     Ok(web::Json(Session {
-        access_token: app.tokens.issue(user, account.roles(), Utc::now())?,
-        refresh_token,
+        access_token: app
+            .tokens
+            .issue(started.user, account.roles(), session, Utc::now())?,
+        refresh_token: started.refresh_token,
         expires_in: app.tokens.seconds,
         user: User::from(account.as_ref()),
         workspaces: account.workspaces.clone(),

@@ -42,7 +42,7 @@ pub struct Tenant {
 #[utoipa::path(get, path = "/workspaces", tag = "workspace",
     responses((status = 200, body = Page<Workspace>)))]
 pub async fn workspaces(principal: Principal) -> web::Json<Page<Workspace>> {
-    web::Json(Page::whole(principal.account.workspaces.clone()))
+    web::Json(Page::whole(principal.workspaces().to_vec()))
 }
 
 /// The practice you are at work in.

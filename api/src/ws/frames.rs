@@ -4,7 +4,9 @@ use schema::ids::{AppointmentId, CalendarId, TenantId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::kinds::Kind;
 use crate::actions::{Action, target};
+use crate::auth::access::AccessRule;
 use crate::problem::Problem;
 use crate::rest::availability::AvailabilityQuery;
 use crate::wire::appointment::{
@@ -16,6 +18,8 @@ use crate::wire::appointment::{
 pub struct Incoming {
     /// `None` where it could not be read.
     pub id: Option<u64>,
+    /// Who may say this.
+    pub rule: AccessRule,
     pub frame: Result<Frame, Problem>,
 }
 
@@ -99,26 +103,34 @@ pub fn read(text: &str) -> Incoming {
         Ok(body) => body,
         Err(error) => {
             let problem = Problem::bad_request(format!("The frame is no JSON object: {error}"));
-            return Incoming {
-                id: None,
-                frame: Err(problem),
-            };
+            return unread(None, problem);
         }
     };
-    let id = body.get("id").and_then(Value::as_u64);
-    let frame = match id {
-        Some(_) => frame(body),
-        None => Err(Problem::bad_request("A frame has an id: a whole number.")),
+    let Some(id) = body.get("id").and_then(Value::as_u64) else {
+        let problem = Problem::bad_request("A frame has an id: a whole number.");
+        return unread(None, problem);
     };
-    Incoming { id, frame }
+    let kind = body.get("type").and_then(Value::as_str);
+    let Some(kind) = kind.and_then(Kind::parse) else {
+        let problem = Problem::bad_request("There is no such type of frame.");
+        return unread(Some(id), problem);
+    };
+    Incoming {
+        id: Some(id),
+        rule: kind.rule(),
+        frame: frame(kind, body),
+    }
 }
 
-fn frame(mut body: Map<String, Value>) -> Result<Frame, Problem> {
-    let kind = body
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
+fn unread(id: Option<u64>, problem: Problem) -> Incoming {
+    Incoming {
+        id,
+        rule: AccessRule::Public,
+        frame: Err(problem),
+    }
+}
+
+fn frame(kind: Kind, mut body: Map<String, Value>) -> Result<Frame, Problem> {
     let tenant = optional(&body, "tenant")?;
     let key: Option<String> = optional(&body, "idempotencyKey")?;
     // A reschedule and its kin name the appointment beside their body.
@@ -126,34 +138,33 @@ fn frame(mut body: Map<String, Value>) -> Result<Frame, Problem> {
         let named: OnAppointment = from(body.clone())?;
         Ok(target(named.appointment_id, named.version))
     };
-    let action = match kind.as_str() {
-        "connect" => return Ok(Frame::Connect(from(body)?)),
-        "refresh" => {
+    let action = match kind {
+        Kind::Connect => return Ok(Frame::Connect(from(body)?)),
+        Kind::Refresh => {
             let Token { token } = from(body)?;
             return Ok(Frame::Refresh { token });
         }
-        "subscribe" => return Ok(Frame::Subscribe(from(body)?)),
-        "unsubscribe" => {
+        Kind::Subscribe => return Ok(Frame::Subscribe(from(body)?)),
+        Kind::Unsubscribe => {
             let OneCalendar { calendar } = from(body)?;
             return Ok(Frame::Unsubscribe { calendar });
         }
-        "availability" => {
+        Kind::Availability => {
             body.remove("tenant");
             return Ok(Frame::Availability {
                 tenant,
                 query: from(body)?,
             });
         }
-        "book" => {
+        Kind::Book => {
             let Booking { appointment } = from(body)?;
             Action::Book(valid(appointment)?)
         }
-        "reschedule" => Action::Reschedule(on(&body)?, valid(from::<NewTime>(body)?)?),
-        "resize" => Action::Resize(on(&body)?, valid(from::<NewLength>(body)?)?),
-        "cancel" => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
-        "setStatus" => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
-        "editNotes" => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
-        _ => return Err(Problem::bad_request("There is no such type of frame.")),
+        Kind::Reschedule => Action::Reschedule(on(&body)?, valid(from::<NewTime>(body)?)?),
+        Kind::Resize => Action::Resize(on(&body)?, valid(from::<NewLength>(body)?)?),
+        Kind::Cancel => Action::Cancel(on(&body)?, valid(from::<Cancellation>(body)?)?),
+        Kind::SetStatus => Action::SetStatus(on(&body)?, valid(from::<NewStatus>(body)?)?),
+        Kind::EditNotes => Action::EditNotes(on(&body)?, valid(from::<NewNotes>(body)?)?),
     };
     Ok(Frame::Command {
         tenant,

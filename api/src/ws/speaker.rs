@@ -6,7 +6,8 @@ use schema::ids::TenantId;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::principal::{Member, Principal, account, member_of};
+use crate::auth::access::AccessRule;
+use crate::auth::principal::{Member, Principal, member_of};
 use crate::practices::{self, Practice};
 use crate::problem::Problem;
 
@@ -39,6 +40,17 @@ pub enum Asking {
 }
 
 impl Asking {
+    /// Whether a frame of that rule may be answered.
+    ///
+    /// # Errors
+    /// 403 where it may not.
+    pub fn check(&self, rule: AccessRule) -> Result<(), Problem> {
+        match self {
+            Self::Member(member) => rule.check_member(member),
+            Self::Visitor(_) => rule.check_visitor(),
+        }
+    }
+
     /// For what only members of a practice may do.
     ///
     /// # Errors
@@ -63,13 +75,7 @@ impl Speaker {
                 principal,
                 tenant: own,
             } => {
-                let account = account(app, principal.user())
-                    .await?
-                    .ok_or_else(|| Problem::unauthorised("The account is no more."))?;
-                let principal = Principal {
-                    account,
-                    ..principal
-                };
+                let principal = principal.again(app).await?;
                 member_of(principal, tenant.or(own)).map(Asking::Member)
             }
             Self::Visitor(visitor) => {

@@ -8,6 +8,8 @@ mod catalogue;
 mod demo;
 mod documents;
 mod isolation;
+mod mail;
 mod patients;
+mod permissions;
 mod protocol;
 mod support;

@@ -75,6 +75,10 @@ pub fn config(db: &TestDb) -> Config {
         membership_cache_ms: 0,
         argon2_memory_kib: 8,
         argon2_passes: 1,
+        mail_folder: std::env::temp_dir()
+            .join(format!("denticloud-mail-{}", uuid::Uuid::new_v4()))
+            .to_string_lossy()
+            .into_owned(),
         ..Config::default()
     }
 }
@@ -142,6 +146,15 @@ impl Server {
     pub async fn token(&self, email: &str) -> String {
         let session = self.login(email, PASSWORD).await.ok();
         session["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    /// Everything that was sent to `recipient`, the oldest first; what is queued is sent before.
+    pub async fn mail(&self, recipient: &str) -> Vec<Mail> {
+        self.app().mail.deliver_due().await.unwrap();
+        mail_in(&self.app().config.mail_folder)
+            .into_iter()
+            .filter(|mail| mail.to == recipient)
+            .collect()
     }
 
     /// Runs as the app's role with every right: what another part of the program would do.
@@ -309,6 +322,82 @@ impl Server {
         .await;
         (provider, operatory)
     }
+}
+
+/// An e-mail as it left.
+#[derive(Debug)]
+pub struct Mail {
+    pub to: String,
+    pub subject: String,
+    pub body: String,
+}
+
+impl Mail {
+    /// The secret of its link.
+    #[track_caller]
+    pub fn token(&self) -> String {
+        let (_, token) = self.body.split_once("token=").expect("a link with a token");
+        token.split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+/// The e-mails in a folder, the oldest first.
+pub fn mail_in(folder: &str) -> Vec<Mail> {
+    let Ok(files) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort_by_key(|path| path.metadata().unwrap().modified().unwrap());
+    files
+        .iter()
+        .map(|path| parsed(&std::fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+/// One of our own messages: no attachments, no folded headers that matter.
+pub fn parsed(message: &str) -> Mail {
+    let (head, body) = message.split_once("\r\n\r\n").unwrap();
+    let header = |name: &str| {
+        let lines = head.split("\r\n");
+        let line = lines.into_iter().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    let body = match header("Content-Transfer-Encoding:").as_str() {
+        "quoted-printable" => unquoted(body),
+        "base64" => {
+            use base64::Engine;
+            let bytes = base64::engine::general_purpose::STANDARD.decode(body.replace("\r\n", ""));
+            String::from_utf8(bytes.unwrap()).unwrap()
+        }
+        _ => body.to_owned(),
+    };
+    Mail {
+        to: header("To:").trim_matches(['<', '>']).to_owned(),
+        subject: header("Subject:"),
+        body,
+    }
+}
+
+/// Quoted-printable (RFC 2045, 6.7) as text.
+fn unquoted(text: &str) -> String {
+    let text = text.replace("=\r\n", "");
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        match (first, tail) {
+            (b'=', [high, low, tail @ ..]) => {
+                let pair = [*high, *low];
+                let pair = std::str::from_utf8(&pair).unwrap();
+                bytes.push(u8::from_str_radix(pair, 16).unwrap());
+                rest = tail;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap()
 }
 
 /// Sends and reads the answer; a body that is not JSON reads as a string.

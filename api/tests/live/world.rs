@@ -82,7 +82,7 @@ impl World {
         self.running
             .app
             .tokens
-            .issue(user, Vec::new(), Utc::now())
+            .issue(user, Vec::new(), None, Utc::now())
             .unwrap()
     }
 

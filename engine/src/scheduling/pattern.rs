@@ -6,30 +6,17 @@ use schema::ids::CalendarId;
 use schema::models::pattern::{Placed, Role, Segment};
 use schema::span::{Minute, Span};
 
+mod fault;
+
+pub use fault::{Fault, SegmentFault, faults};
+
 /// The longest visit, in minutes.
 pub const LONGEST_VISIT: i64 = 24 * 60;
 
-/// Whether the segments make sense for a visit of `duration` minutes. Somebody must lead it: their
-/// calendar is what a change of the practice's rules locks.
+/// Whether the segments make sense for a visit of `duration` minutes; [`faults`] says why not.
 #[must_use]
 pub fn is_valid(segments: &[Segment], duration: i64) -> bool {
-    (1..=LONGEST_VISIT).contains(&duration)
-        && segments
-            .iter()
-            .any(|part| matches!(part.role, Role::Dentist | Role::Hygienist))
-        && segments.iter().all(|segment| {
-            segment.role != Role::Patient
-                && 0 <= segment.from
-                && segment.from < segment.to
-                && segment.to <= duration
-                && segment.buffer_before >= 0
-                && segment.buffer_after >= 0
-                // With its buffers it is one claim, and no claim is longer than a day.
-                && segment.buffer_before <= LONGEST_VISIT
-                && segment.buffer_after <= LONGEST_VISIT
-                && segment.buffer_before + segment.to - segment.from + segment.buffer_after
-                    <= LONGEST_VISIT
-        })
+    faults(segments, duration).is_empty()
 }
 
 /// The pattern of a visit that is `to` minutes long instead of `from`: segments that end with the

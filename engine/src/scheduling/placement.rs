@@ -195,6 +195,9 @@ fn choose_operatory<'a>(
             .get(&id)
             .filter(|o| o.active)
             .ok_or(missing)?;
+        if !wish.treatment.can_be_done_in(id) {
+            return Err(Rejection::NotOffered);
+        }
         if !book.is_assigned(wish.provider.id, id) {
             let rule = Override::NoAssignment;
             unless_overridden(wish, rule, overridden, Rejection::NoAssignment)?;
@@ -278,9 +281,13 @@ fn assign_roles(
             (Some(calendar), _) => calendar,
             (None, Role::Operatory) => operatory.calendar,
             (None, Role::Equipment) => {
-                let pool = &wish.treatment.equipment;
-                let found = choose_free(wish, pool, segment.role, is_free);
-                let found = found.ok_or(Rejection::NotOffered)?;
+                let parts = parts(wish, segment.role);
+                let pool = book.equipment_for(wish.treatment, operatory, &parts);
+                let found = choose_free(wish, &pool, segment.role, is_free);
+                let found = found.ok_or(match wish.treatment.equipment.is_empty() {
+                    true => Rejection::NotOffered,
+                    false => Rejection::OutsideHours,
+                })?;
                 chosen.insert(found);
                 found
             }
@@ -317,15 +324,7 @@ fn assign_roles(
 
 /// Those of a role who are at work for all of its segments.
 fn staff_at_work(book: &RuleBook, wish: &Wish<'_>, role: Role) -> Vec<CalendarId> {
-    let parts: Vec<Span> = wish
-        .segments
-        .iter()
-        .filter(|segment| segment.role == role)
-        .filter_map(|segment| {
-            let start = wish.span.start();
-            Span::new(start.plus(segment.from), start.plus(segment.to))
-        })
-        .collect();
+    let parts = parts(wish, role);
     book.providers
         .values()
         .filter(|provider| provider.active && provider.role == role)
@@ -334,6 +333,14 @@ fn staff_at_work(book: &RuleBook, wish: &Wish<'_>, role: Role) -> Vec<CalendarId
                 .is_none_or(|hours| parts.iter().all(|part| hours.contains(*part)))
         })
         .map(|provider| provider.calendar)
+        .collect()
+}
+
+/// When a role is needed, without its buffers: those need no opening hours.
+fn parts(wish: &Wish<'_>, role: Role) -> Vec<Span> {
+    let start = wish.span.start();
+    let mine = wish.segments.iter().filter(|segment| segment.role == role);
+    mine.filter_map(|segment| Span::new(start.plus(segment.from), start.plus(segment.to)))
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! The rules of one practice, made of its rows: who works where and when, and what is offered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use schema::commit::RulesSeen;
 use schema::ids::{CalendarId, ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
@@ -15,6 +15,11 @@ use super::pattern;
 use super::policy::Policy;
 use super::zone::Zone;
 
+mod coverage;
+mod equipment;
+
+pub use equipment::Equipment;
+
 /// The rules of a tenant at one version of everything that they are made of.
 #[derive(Clone, Debug)]
 pub struct RuleBook {
@@ -28,7 +33,7 @@ pub struct RuleBook {
     pub providers: BTreeMap<ProviderId, Provider>,
     pub operatories: BTreeMap<OperatoryId, Operatory>,
     pub treatments: BTreeMap<TreatmentId, Treatment>,
-    equipment: BTreeMap<uuid::Uuid, CalendarId>,
+    pub equipment: BTreeMap<uuid::Uuid, Equipment>,
     assignments: Vec<Assignment>,
     calendar_hours: HashMap<CalendarId, Vec<CalendarHours>>,
     tenant_exceptions: Vec<Exception>,
@@ -74,6 +79,7 @@ pub struct Treatment {
     providers: Vec<ProviderId>,
     /// Empty: any operatory.
     operatories: Vec<OperatoryId>,
+    /// What of its equipment is in use: one of these serves.
     pub equipment: Vec<CalendarId>,
 }
 
@@ -113,6 +119,12 @@ impl RuleBook {
 
     fn read(rows: TenantRows) -> Result<Self, String> {
         let mut clinics = HashMap::new();
+        let closed: HashSet<ClinicId> = rows
+            .clinics
+            .iter()
+            .filter(|clinic| !clinic.active)
+            .map(|clinic| clinic.id)
+            .collect();
         let mut seen = RulesSeen::default();
         seen.tenants
             .insert(rows.tenant.id, rows.tenant.rules_version);
@@ -134,7 +146,7 @@ impl RuleBook {
                 name: row.name.clone(),
                 clinic: row.clinic_id,
                 calendar: row.calendar_id,
-                active: row.active,
+                active: row.active && !closed.contains(&row.clinic_id),
                 zone: *zone,
                 exceptions: exceptions(&|e| e.operatory_id == Some(row.id))?,
                 clinic_exceptions: exceptions(&|e| e.clinic_id == Some(row.clinic_id))?,
@@ -156,7 +168,7 @@ impl RuleBook {
         let equipment: BTreeMap<_, _> = rows
             .equipment
             .iter()
-            .map(|row| (row.id, row.calendar_id))
+            .map(|row| (row.id, Equipment::from(row)))
             .collect();
         Ok(Self {
             tenant: rows.tenant.id,
@@ -213,9 +225,7 @@ impl RuleBook {
             .operatories
             .values()
             .filter(|operatory| operatory.active)
-            .filter(|operatory| {
-                treatment.operatories.is_empty() || treatment.operatories.contains(&operatory.id)
-            })
+            .filter(|operatory| treatment.can_be_done_in(operatory.id))
             .filter(|operatory| self.is_assigned(provider, operatory.id))
             .collect();
         found.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
@@ -230,9 +240,20 @@ impl RuleBook {
             .any(|a| a.provider == provider && a.operatory == operatory)
     }
 
-    /// When `provider` may work in `operatory` within `range`.
+    /// When `provider` may work in `operatory` within `range`: as lent, and where hours of their own
+    /// are kept, only within those.
     #[must_use]
     pub fn open(&self, provider: &Provider, operatory: &Operatory, range: Span) -> IntervalSet {
+        let lent = self.lent(provider, operatory, range);
+        match self.staff_hours(provider, range) {
+            Some(own) => lent.intersection(&own),
+            None => lent,
+        }
+    }
+
+    /// When `operatory` is lent to `provider` within `range`.
+    #[must_use]
+    pub fn lent(&self, provider: &Provider, operatory: &Operatory, range: Span) -> IntervalSet {
         self.assignments
             .iter()
             .filter(|a| a.provider == provider.id && a.operatory == operatory.id)
@@ -254,20 +275,25 @@ impl RuleBook {
             .collect()
     }
 
-    /// When a staff member who does not lead works; `None` when no hours are kept for them: they
-    /// are there whenever the visit may be.
+    /// When a person works, wherever; `None` when no hours are kept for them: they are there whenever
+    /// the visit may be.
     #[must_use]
     pub fn staff_hours(&self, provider: &Provider, range: Span) -> Option<IntervalSet> {
-        let hours = self.calendar_hours.get(&provider.calendar)?;
+        let layers: &[&[Exception]] = &[&self.tenant_exceptions, &provider.exceptions];
+        self.hours_of(provider.calendar, layers, range)
+    }
+
+    /// The hours that are kept for a calendar, in the practice's zone.
+    fn hours_of(
+        &self,
+        calendar: CalendarId,
+        layers: &[&[Exception]],
+        range: Span,
+    ) -> Option<IntervalSet> {
+        let hours = self.calendar_hours.get(&calendar)?;
         let spans = hours.iter().flat_map(|entry| {
-            hours::open(
-                self.zone,
-                &entry.weekly,
-                Some(entry.valid_from),
-                entry.valid_to,
-                &[&self.tenant_exceptions, &provider.exceptions],
-                range,
-            )
+            let (from, to) = (Some(entry.valid_from), entry.valid_to);
+            hours::open(self.zone, &entry.weekly, from, to, layers, range)
         });
         Some(spans.collect())
     }
@@ -281,7 +307,7 @@ impl RuleBook {
             .map(|operatory| operatory.calendar);
         providers
             .chain(operatories)
-            .chain(self.equipment.values().copied())
+            .chain(self.equipment.values().map(|machine| machine.calendar))
     }
 }
 
@@ -295,6 +321,12 @@ impl Treatment {
         } else {
             Role::Hygienist
         }
+    }
+
+    /// Whether the operatory is one of those that it can be done in.
+    #[must_use]
+    pub fn can_be_done_in(&self, operatory: OperatoryId) -> bool {
+        self.operatories.is_empty() || self.operatories.contains(&operatory)
     }
 }
 
@@ -382,7 +414,7 @@ fn calendar_hours(rows: &TenantRows) -> Result<HashMap<CalendarId, Vec<CalendarH
 
 fn treatments(
     rows: &TenantRows,
-    equipment: &BTreeMap<uuid::Uuid, CalendarId>,
+    equipment: &BTreeMap<uuid::Uuid, Equipment>,
 ) -> Result<BTreeMap<TreatmentId, Treatment>, String> {
     let mut found = BTreeMap::new();
     for row in &rows.treatments {
@@ -395,11 +427,7 @@ fn treatments(
                 row.code
             ));
         }
-        let of = |pairs: &[(TreatmentId, uuid::Uuid)]| -> Vec<CalendarId> {
-            let mine = pairs.iter().filter(|(id, _)| *id == row.id);
-            mine.filter_map(|(_, other)| equipment.get(other).copied())
-                .collect()
-        };
+        let machines = of_treatment(&rows.treatment_equipment, row.id);
         let treatment = Treatment {
             id: row.id,
             code: row.code.clone(),
@@ -414,7 +442,7 @@ fn treatments(
             slot_interval_min: row.slot_interval_min.map(i64::from),
             providers: of_treatment(&rows.treatment_providers, row.id),
             operatories: of_treatment(&rows.treatment_operatories, row.id),
-            equipment: of(&rows.treatment_equipment),
+            equipment: equipment::in_use(&machines, equipment),
         };
         found.insert(row.id, treatment);
     }
@@ -428,3 +456,6 @@ fn of_treatment<T: Copy>(pairs: &[(TreatmentId, T)], id: TreatmentId) -> Vec<T> 
         .map(|(_, other)| *other)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

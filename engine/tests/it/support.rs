@@ -11,6 +11,7 @@ use engine::failure::Refusal;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::zone::Zone;
 use engine::settings::Settings;
+use schema::audit_log::Origin;
 use schema::models::appointment::Appointment;
 use schema::span::Minute;
 use schema::test_db::TestDb;
@@ -89,6 +90,7 @@ impl World {
             asker: Asker::Staff,
             principal: "user:test".into(),
             user: None,
+            origin: Origin::default(),
             key: None,
             command,
         }

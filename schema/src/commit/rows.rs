@@ -11,7 +11,9 @@ use super::statements::{
     InsertAudit, InsertClaims, InsertEvents, InsertKeys, InsertOutbox, RaiseVersions,
     UpsertAppointments, UpsertHolds,
 };
-use crate::ids::{CalendarId, ClaimId, HoldId};
+use crate::audit_log;
+use crate::ids::{AppointmentId, CalendarId, ClaimId, HoldId};
+use crate::models::appointment::Appointment;
 use crate::models::claim::ClaimKind;
 
 /// The rows of a batch, by statement.
@@ -33,6 +35,7 @@ impl Rows {
     pub(super) fn of(
         node: Uuid,
         accepted: &[(&Change, &BTreeMap<CalendarId, i64>)],
+        earlier: &BTreeMap<AppointmentId, Appointment>,
     ) -> QueryResult<Self> {
         let mut rows = Self::default();
         let mut versions: BTreeMap<CalendarId, i64> = BTreeMap::new();
@@ -56,12 +59,7 @@ impl Rows {
             rows.outbox.tx.push(change.tx);
             rows.outbox.kind.push(change.action);
             rows.outbox.subject.push(change.subject);
-            rows.audit.tenant.push(change.tenant);
-            rows.audit.actor.push(change.actor.clone());
-            rows.audit.action.push(change.action);
-            rows.audit.subject.push(change.subject);
-            rows.audit.tx.push(change.tx);
-            rows.audit.overrides.push(change.overrides.join(","));
+            rows.add_audit(change, earlier);
         }
         keyed.sort_by(|a, b| a.0.key.cmp(&b.0.key));
         for (change, positions) in keyed {
@@ -137,6 +135,22 @@ impl Rows {
             rows.source.push(label.source);
             rows.title.push(label.title);
         }
+    }
+
+    fn add_audit(&mut self, change: &Change, earlier: &BTreeMap<AppointmentId, Appointment>) {
+        let (before, after) = audit_log::before_and_after(change, earlier);
+        let rows = &mut self.audit;
+        rows.tenant.push(change.tenant);
+        rows.actor.push(change.actor.clone());
+        rows.action.push(change.action);
+        rows.subject.push(change.subject);
+        rows.tx.push(change.tx);
+        rows.overrides.push(change.overrides.join(","));
+        rows.before.push(before);
+        rows.after.push(after);
+        rows.role.push(change.origin.role.clone());
+        rows.address.push(change.origin.address.clone());
+        rows.request.push(change.origin.request_id.clone());
     }
 
     fn add_key(&mut self, change: &Change, positions: &BTreeMap<CalendarId, i64>) {

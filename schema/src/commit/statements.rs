@@ -14,11 +14,13 @@ use uuid::Uuid;
 
 use super::rows::Rows;
 use super::{Answer, Change, Found, RulesSeen};
+use crate::appointments::Row;
 use crate::ids::{
     AppointmentId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId, ProviderId,
     SeriesId, TenantId, TreatmentId, TxId, UserId,
 };
-use crate::schema::{calendars, claims, clinics, holds, tenants};
+use crate::models::appointment::Appointment;
+use crate::schema::{appointments, calendars, claims, clinics, holds, tenants};
 
 type SqlUuid = diesel::sql_types::Uuid;
 
@@ -192,9 +194,11 @@ array_statement! {
 
 array_statement! {
     InsertAudit:
-    "INSERT INTO audit_log (tenant_id, actor, action, subject, subject_id, tx, overrides) \
+    "INSERT INTO audit_log (tenant_id, actor, action, subject, subject_id, tx, overrides, before, \
+     after, role, address, request_id) \
      SELECT tenant_id, actor, action, split_part(action, '.', 1), subject_id, tx, \
-     coalesce(string_to_array(nullif(overrides, ''), ','), '{}') FROM unnest(",
+     coalesce(string_to_array(nullif(overrides, ''), ','), '{}'), before, after, role, address, \
+     request_id FROM unnest(",
     [
         tenant: Vec<TenantId> as SqlUuid,
         actor: Vec<String> as Text,
@@ -202,8 +206,14 @@ array_statement! {
         subject: Vec<Uuid> as SqlUuid,
         tx: Vec<TxId> as SqlUuid,
         overrides: Vec<String> as Text,
+        before: Vec<Option<Value>> as Nullable<Jsonb>,
+        after: Vec<Option<Value>> as Nullable<Jsonb>,
+        role: Vec<Option<String>> as Nullable<Text>,
+        address: Vec<Option<String>> as Nullable<Text>,
+        request: Vec<Option<String>> as Nullable<Text>,
     ],
-    ") AS a(tenant_id, actor, action, subject_id, tx, overrides)"
+    ") AS a(tenant_id, actor, action, subject_id, tx, overrides, before, after, role, address, \
+     request_id)"
 }
 
 /// Opens the transaction, locks the calendars in the order of their ids, and reads what the
@@ -230,10 +240,16 @@ pub(super) async fn begin_and_look(
         wanted.key.push(key.key.clone());
     }
     let no_keys = wanted.key.is_empty();
+    let changed: Vec<AppointmentId> = changes
+        .iter()
+        .flat_map(|change| &change.appointments)
+        .filter(|appointment| appointment.version > 1)
+        .map(|appointment| appointment.id)
+        .collect();
 
     // Sent together, run one after the other: see `AsyncPgConnection` on pipelining.
     let connection = &*connection;
-    let (_, versions, (xid, at), tenant_rules, clinic_rules, keys) = futures_util::try_join!(
+    let (_, versions, (xid, at), tenant_rules, clinic_rules, keys, earlier) = futures_util::try_join!(
         async { (&mut &*connection).batch_execute("BEGIN").await },
         async {
             calendars::table
@@ -270,6 +286,16 @@ pub(super) async fn begin_and_look(
                 .load::<(TenantId, String, String, Vec<u8>, Value)>(&mut &*connection)
                 .await
         },
+        async {
+            if changed.is_empty() {
+                return Ok(Vec::new());
+            }
+            appointments::table
+                .filter(appointments::id.eq_any(&changed))
+                .select(Row::as_select())
+                .load(&mut &*connection)
+                .await
+        },
     )?;
     let keys = keys
         .into_iter()
@@ -288,6 +314,10 @@ pub(super) async fn begin_and_look(
             clinics: clinic_rules.into_iter().collect(),
         },
         keys,
+        earlier: earlier
+            .into_iter()
+            .map(|row| Appointment::try_from(row).map(|visit| (visit.id, visit)))
+            .collect::<QueryResult<_>>()?,
     })
 }
 
@@ -320,8 +350,9 @@ pub(super) async fn write(
     connection: &mut AsyncPgConnection,
     node: Uuid,
     accepted: &[(&Change, &BTreeMap<CalendarId, i64>)],
+    earlier: &BTreeMap<AppointmentId, Appointment>,
 ) -> QueryResult<()> {
-    let rows = Rows::of(node, accepted)?;
+    let rows = Rows::of(node, accepted, earlier)?;
     let mut connection = &*connection;
     let upserted = rows.appointments.id.len();
     let deleted = rows.deleted_claims.len();

@@ -32,6 +32,8 @@ pub struct Clinic {
     pub zone: String,
     pub city: String,
     pub address: String,
+    /// Nothing is booked in a clinic that is not.
+    pub active: bool,
     pub rules_version: i64,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diesel_async::AsyncPgConnection;
+use schema::audit_log::Origin;
 use schema::commit::{Change, CommitError, Committed, Key, RulesSeen, Verdict, commit};
 use schema::ids::{AppointmentId, CalendarId, ClaimId, HoldId, TxId};
 use schema::models::appointment::{Appointment, Status};
@@ -132,6 +133,7 @@ fn nothing(practice: &Practice, action: &'static str, subject: Uuid) -> Change {
         tx: TxId::new(),
         tenant: practice.tenant,
         actor: "user:test".into(),
+        origin: Origin::default(),
         action,
         subject,
         overrides: Vec::new(),

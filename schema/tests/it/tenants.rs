@@ -26,6 +26,7 @@ fn rows_of(table: &str, practice: &Practice) -> Option<String> {
         "tenants" => format!("id = '{tenant}'"),
         "users" => format!("id = '{owner}'"),
         "refresh_tokens" => format!("user_id = '{owner}'"),
+        "mail_queue" => format!("recipient = '{owner}@example.com'"),
         "patients" => format!("id = '{patient}'"),
         "calendars" => format!("tenant_id = '{tenant}' OR id IN ('{patients}', '{chair}')"),
         "calendar_events" => {
@@ -166,6 +167,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "clinics",
         "database_epoch",
         "idempotency_results",
+        "mail_queue",
         "operatories",
         "outbox",
         "rules_changes",
@@ -192,20 +194,18 @@ async fn a_strangers_rows_cannot_be_changed() {
         .await
         .remove(0)
         .replace('\'', "''");
-        // A row for them, one of ours given to them, one of theirs taken.
+        // A row for them.
+        let insert = format!(
+            "INSERT INTO {table} OVERRIDING SYSTEM VALUE
+             SELECT (jsonb_populate_record(NULL::{table}, '{row}')).*"
+        );
+        let error = tried(&mut two.app, &format!("{set} {insert}"))
+            .await
+            .expect_err(&insert);
+        assert!(is_forbidden(&error), "{insert}: {error}");
+        // One of ours given to them, unless a practice may change none of these; one of theirs taken.
         for sql in [
-            format!(
-                "INSERT INTO {table} OVERRIDING SYSTEM VALUE
-                 SELECT (jsonb_populate_record(NULL::{table}, '{row}')).*"
-            ),
             format!("UPDATE {table} SET tenant_id = '{theirs}' WHERE tenant_id = '{mine}'"),
-        ] {
-            let error = tried(&mut two.app, &format!("{set} {sql}"))
-                .await
-                .expect_err(&sql);
-            assert!(is_forbidden(&error), "{sql}: {error}");
-        }
-        for sql in [
             format!("UPDATE {table} SET tenant_id = '{mine}' WHERE tenant_id = '{theirs}'"),
             format!("DELETE FROM {table} WHERE tenant_id = '{theirs}'"),
         ] {
@@ -310,4 +310,55 @@ fn setting(tenant: TenantId, user: UserId) -> String {
     format!(
         "SELECT set_config('app.tenants', '{tenant}', true), set_config('app.user', '{user}', true);"
     )
+}
+
+#[tokio::test]
+async fn what_is_lent_to_a_practice_is_not_its_to_change() {
+    let mut two = Two::new().await;
+    let Practice { tenant, owner, .. } = two.mine.clone();
+    let member = setting(tenant, owner);
+    let admin = "SELECT set_config('app.super_admin', 'true', true);";
+    let sqls = [
+        "DELETE FROM assignments",
+        "UPDATE assignments SET valid_to = NULL",
+        "UPDATE assignment_hours SET to_minute = 1440",
+        "DELETE FROM assignment_hours",
+    ];
+    for (set, who) in [(member.as_str(), "member"), (admin, "super admin")] {
+        for sql in sqls {
+            run(&mut two.app, &format!("BEGIN; {set}")).await;
+            let rows = touched(&mut two.app, sql).await.unwrap();
+            assert_eq!(rows > 0, who == "super admin", "{who}: {sql}");
+            run(&mut two.app, "ROLLBACK").await;
+        }
+    }
+    let insert = format!(
+        "{member} INSERT INTO assignment_hours SELECT tenant_id, id, 1, 0, 60 FROM assignments"
+    );
+    let error = tried(&mut two.app, &insert).await.expect_err(&insert);
+    assert!(is_forbidden(&error), "{error}");
+
+    // Of others' bookings in a shared chair a practice learns minutes, of no chair but its own.
+    let booked = |chair: &str, whose: &str| {
+        format!(
+            "SELECT * FROM operatory_booked(ARRAY['{chair}']::uuid[], ARRAY['2027-01-01Z']::timestamptz[],
+                ARRAY['2028-01-01Z']::timestamptz[], {whose})"
+        )
+    };
+    let theirs = two.theirs.clone();
+    let chair = theirs.operatories[0].0.to_string();
+    let strange = format!("({}) AS x", booked(&chair, &format!("'{tenant}'")));
+    run(&mut two.app, &format!("BEGIN; {member}")).await;
+    assert_eq!(count(&mut two.app, &strange).await, 0);
+    run(&mut two.app, "ROLLBACK").await;
+    for whose in [format!("'{}'", theirs.tenant), "NULL".to_owned()] {
+        let sql = format!("{member} {}", booked(&chair, &whose));
+        let error = tried(&mut two.app, &sql).await.expect_err(&sql);
+        assert!(
+            error
+                .to_string()
+                .contains("not a tenant of this transaction"),
+            "{error}"
+        );
+    }
 }

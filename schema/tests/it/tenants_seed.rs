@@ -91,4 +91,8 @@ INSERT INTO waitlist_entries (id, tenant_id, patient_id, treatment_id)
 INSERT INTO waitlist_offers (id, tenant_id, entry_id, hold_id, token_hash, expires_at)
     VALUES (gen_random_uuid(), '$tenant', '$entry', '$hold', '$tenant', now());
 INSERT INTO rules_changes (tenant_id, version) VALUES ('$tenant', 2);
+INSERT INTO mail_queue (id, recipient, locale, letter)
+    VALUES (gen_random_uuid(), '$owner@example.com', 'es', '{}');
+INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes)
+    VALUES (gen_random_uuid(), '$tenant', 'Widget', '', '{}');
 ";

@@ -91,11 +91,11 @@ impl Session {
             let problem = Problem::bad_request("This session has no token to refresh.");
             return self.bad(Some(id), &problem);
         };
-        let (app, known, tenant) = (self.app.clone(), principal.user(), *tenant);
+        let (app, known, tenant) = (self.app.clone(), principal.actor(), *tenant);
         let checking = async move { authenticate(&app, &token).await };
         context.spawn(checking.into_actor(self).map(
             move |outcome, session, context| match outcome {
-                Ok(principal) if principal.user() == known => {
+                Ok(principal) if principal.actor() == known => {
                     let speaker = Speaker::Known { principal, tenant };
                     session.connected(id, &speaker);
                     session.speaker = Some(speaker);

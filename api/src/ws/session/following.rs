@@ -9,6 +9,7 @@ use schema::ids::{CalendarId, TenantId};
 use schema::span::Span;
 
 use super::Session;
+use crate::auth::access::AccessRule;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::calendars::reader;
@@ -100,7 +101,13 @@ impl Session {
         self.outbox.answer(Plain::Reset { calendar, reason }.text());
     }
 
-    pub(super) fn subscribe(&mut self, context: &mut Context<Self>, id: u64, frame: Subscribe) {
+    pub(super) fn subscribe(
+        &mut self,
+        context: &mut Context<Self>,
+        id: u64,
+        rule: AccessRule,
+        frame: Subscribe,
+    ) {
         let range = match time::range(&frame.range.from, &frame.range.to, RANGE_DAYS_MAX) {
             Ok(range) => range,
             Err(problem) => return self.bad(Some(id), &problem),
@@ -122,7 +129,11 @@ impl Session {
                     if session.asked.get(&calendar) != Some(&id) {
                         return;
                     }
-                    match member {
+                    let allowed = member.and_then(|member| {
+                        rule.check_member(&member)?;
+                        Ok(member)
+                    });
+                    match allowed {
                         Ok(member) => {
                             // What was followed before ends first: its deltas are not the new one's.
                             session.followed.remove(&calendar);

@@ -8,8 +8,10 @@ use schema::ids::TenantId;
 use super::Session;
 use crate::actions;
 use crate::app::App;
+use crate::auth::access::AccessRule;
 use crate::auth::permissions::Permission;
 use crate::problem::Problem;
+use crate::request;
 use crate::rest::availability;
 use crate::wire::appointment::AppointmentView;
 use crate::ws::close::Close;
@@ -50,10 +52,11 @@ impl Session {
             };
             return self.bad(Some(id), &Problem::bad_request(text));
         }
+        let rule = incoming.rule;
         match incoming.frame {
             Ok(Frame::Connect(connect)) => self.connect(context, id, connect),
             Ok(Frame::Refresh { token }) => self.refresh(context, id, token),
-            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, subscribe),
+            Ok(Frame::Subscribe(subscribe)) => self.subscribe(context, id, rule, subscribe),
             Ok(Frame::Unsubscribe { calendar }) => {
                 self.asked.remove(&calendar);
                 self.followed.remove(&calendar);
@@ -61,7 +64,7 @@ impl Session {
                 self.outbox.answer(ok(id, serde_json::json!({})));
             }
             Ok(Frame::Availability { tenant, query }) => {
-                self.run(context, id, tenant, async move |app, asking| {
+                self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
                         Asking::Member(member) => availability::find(&app, &member, &query).await?,
                         Asking::Visitor(visitor) => {
@@ -76,7 +79,7 @@ impl Session {
                 key,
                 action,
             }) => {
-                self.run(context, id, tenant, async move |app, asking| {
+                self.run(context, id, rule, tenant, async move |app, asking| {
                     let member = asking.member()?;
                     let reply = actions::run(&app, &member, key, action).await?;
                     let sees_patients = member.may(Permission::CanViewPatients);
@@ -97,12 +100,13 @@ impl Session {
         }
     }
 
-    /// Runs a command with the speaker's rights of this moment and answers it; the session goes on
-    /// meanwhile.
+    /// Runs a command that `rule` allows with the speaker's rights of this moment, and answers it;
+    /// the session goes on meanwhile.
     pub(super) fn run<F>(
         &mut self,
         context: &mut Context<Self>,
         id: u64,
+        rule: AccessRule,
         tenant: Option<TenantId>,
         command: F,
     ) where
@@ -116,7 +120,11 @@ impl Session {
         self.commands += 1;
         let app = self.app.clone();
         let asking = self.asking(tenant);
-        let running = async move { command(app, asking.await?).await };
+        let running = request::frame(self.id, id, self.address, async move {
+            let asking = asking.await?;
+            asking.check(rule)?;
+            command(app, asking).await
+        });
         context.spawn(running.into_actor(self).map(move |outcome, session, _| {
             session.commands -= 1;
             let answer = outcome.unwrap_or_else(|problem| replies::error(Some(id), &problem));

@@ -1,0 +1,2 @@
+DROP TABLE mail_queue;
+REVOKE USAGE ON SCHEMA public FROM denticloud_mail;
