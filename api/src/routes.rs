@@ -32,17 +32,21 @@ macro_rules! routes {
     ($($path:literal {
         $($method:ident $rule:ident $(($argument:ident))? $($handler:ident)::+),+ $(,)?
     })+) => {
-        fn api(services: &mut ServiceConfig) {
-            $(services.service(
-                web::resource($path)
-                    $(.route(guarded(
-                        web::$method().to($($handler)::+),
-                        access_rule!($rule $(($argument))?),
-                    )))+
-                    .default_service(web::to(async || {
-                        method_not_allowed(&[$(stringify!($method)),+])
-                    })),
-            );)+
+        /// Paths that name no row, or those that do. Each request is held against one path after
+        /// the other, and the former cost next to nothing.
+        fn api(services: &mut ServiceConfig, naming_rows: bool) {
+            $(if $path.contains('{') == naming_rows {
+                services.service(
+                    web::resource($path)
+                        $(.route(guarded(
+                            web::$method().to($($handler)::+),
+                            access_rule!($rule $(($argument))?),
+                        )))+
+                        .default_service(web::to(async || {
+                            method_not_allowed(&[$(stringify!($method)),+])
+                        })),
+                );
+            })+
         }
 
         /// Every method and path of the API.
@@ -333,7 +337,8 @@ fn guarded(route: actix_web::Route, rule: AccessRule) -> actix_web::Route {
 /// Everything that the server answers.
 pub fn configure(services: &mut ServiceConfig) {
     input::configure(services);
-    api(services);
+    api(services, false);
+    api(services, true);
     services
         .configure(openapi::pages)
         .configure(web_app::configure)

@@ -18,6 +18,7 @@ pub mod light;
 pub mod measure;
 pub mod pace;
 pub mod plain;
+pub mod plot;
 pub mod report;
 pub mod scenario;
 pub mod seed;

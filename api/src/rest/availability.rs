@@ -1,6 +1,7 @@
 //! Free starts, and why others are not.
 
 pub mod query;
+mod slots;
 
 use std::collections::HashSet;
 
@@ -24,73 +25,12 @@ use crate::problem::Problem;
 use crate::rest::holds;
 use crate::wire::refusal::sentence;
 use crate::wire::time::{self, At};
+pub use slots::{SlotView, Slots};
+
 use query::{Asked, AvailabilityQuery, ExplainQuery, OrderName};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
-
-/// A start that can be booked.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SlotView {
-    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
-    start: At,
-    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
-    end: At,
-    #[schema(value_type = Uuid)]
-    dentist_id: ProviderId,
-    #[schema(value_type = Uuid)]
-    operatory_id: OperatoryId,
-    /// Other operatories that are free then.
-    #[schema(value_type = Vec<Uuid>)]
-    alternatives: Vec<OperatoryId>,
-    /// 0 to 100, with `order=best`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    score: Option<u8>,
-    /// The time that the asker holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mine: Option<bool>,
-    /// Whose slot it is and of which treatment, where several practices were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
-    tenant_id: Option<TenantId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
-    treatment_id: Option<TreatmentId>,
-}
-
-impl From<Slot> for SlotView {
-    fn from(slot: Slot) -> Self {
-        Self {
-            start: At(slot.span.start()),
-            end: At(slot.span.end()),
-            dentist_id: slot.provider,
-            operatory_id: slot.operatory,
-            alternatives: slot.alternatives,
-            score: slot.score,
-            mine: None,
-            tenant_id: None,
-            treatment_id: None,
-        }
-    }
-}
-
-impl SlotView {
-    /// A slot, and whether it is the time that the asker holds.
-    fn of(slot: Slot, own: Option<&Hold>) -> Self {
-        let mine = own.is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
-        Self {
-            mine: mine.then_some(true),
-            ..Self::from(slot)
-        }
-    }
-}
-
-/// Slots in the order asked for.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Slots {
-    pub slots: Vec<SlotView>,
-}
 
 /// The first starts at which everything that the treatment needs is free. Any of its dentists and
 /// operatories, but for those that are named.
@@ -101,10 +41,10 @@ pub async fn search(
     member: Member,
     request: HttpRequest,
     query: Asked<AvailabilityQuery>,
-) -> Result<web::Json<Slots>, Problem> {
+) -> Result<Slots, Problem> {
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| holds::token(&request));
-    find(&app, &member, &query).await.map(web::Json)
+    find(&app, &member, &query).await
 }
 
 /// The search behind the route and the socket's command.

@@ -263,12 +263,11 @@ pub async fn availability(
     request: HttpRequest,
     subdomain: web::Path<String>,
     query: Asked<AvailabilityQuery>,
-) -> Result<web::Json<Slots>, Problem> {
+) -> Result<Slots, Problem> {
     let guest = Guest::of(&app, &request, &subdomain, Kind::Reading).await?;
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| super::holds::token(&request));
-    let slots = availability::find_public(&app, guest.practice.tenant, &query).await?;
-    Ok(web::Json(slots))
+    availability::find_public(&app, guest.practice.tenant, &query).await
 }
 
 /// Which of the practice's rules a time is against, and whether it is taken.

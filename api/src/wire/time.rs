@@ -11,14 +11,14 @@ use crate::problem::Problem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct At(pub Minute);
 
-impl Serialize for At {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl At {
+    /// Its text; `None` outside the years 0 to 9999.
+    fn ascii(self) -> Option<[u8; 20]> {
         let mut text = *b"0000-00-00T00:00:00Z";
-        let at = self.0.to_utc();
-        let date = at.date_naive();
-        let Ok(year @ 0..=9999) = u32::try_from(date.year()) else {
-            return at.serialize(serializer);
-        };
+        let date = self.0.to_utc().date_naive();
+        let year = u32::try_from(date.year())
+            .ok()
+            .filter(|year| *year <= 9999)?;
         let minute = self.0.0.rem_euclid(DAY) as u32;
         let mut put = |from: usize, to: usize, mut number: u32| {
             for digit in text[from..to].iter_mut().rev() {
@@ -31,7 +31,26 @@ impl Serialize for At {
         put(8, 10, date.day());
         put(11, 13, minute / 60);
         put(14, 16, minute % 60);
-        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+        Some(text)
+    }
+
+    /// Writes it as JSON, quotes included.
+    pub fn write_json(self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        match self.ascii() {
+            Some(text) => out.extend_from_slice(&text),
+            None => out.extend_from_slice(self.0.to_utc().to_rfc3339().as_bytes()),
+        }
+        out.push(b'"');
+    }
+}
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.ascii().as_ref().map(|text| std::str::from_utf8(text)) {
+            Some(Ok(text)) => serializer.serialize_str(text),
+            _ => self.0.to_utc().serialize(serializer),
+        }
     }
 }
 
