@@ -343,3 +343,56 @@ async fn a_changed_profile_shows_in_every_practice() {
     }
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn records_that_are_no_more_are_nobodys_to_find() {
+    let server = Server::start().await;
+    let (sol, luna) = (
+        practice(&server, "sol").await,
+        practice(&server, "luna").await,
+    );
+    let kept = sol.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let merged = sol.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let archived = luna.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let ended = luna.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let body = json!({ "keep": kept, "remove": merged });
+    server.post("/patients/merge", &sol.token, &body).await.ok();
+    let path = format!("/patients/{archived}/archive");
+    server.post(&path, &luna.token, &json!({})).await.ok();
+    let path = format!("/patients/{ended}/relation");
+    let end = json!({ "status": "ended" });
+    server.patch(&path, &luna.token, &end).await.ok();
+    // As an import from elsewhere may leave it: what a record became, and still its address.
+    let sql = format!(
+        "UPDATE patients SET email = 'pepe@test.ec', date_of_birth = '1990-05-17' WHERE id = '{merged}'"
+    );
+    let mut owner = server.owner().await;
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut owner, &sql)
+        .await
+        .unwrap();
+
+    register(&server, "pepe@test.ec", "1990-05-17").await;
+    let pepe = confirmed(&server, "pepe@test.ec").await;
+    let dentists = server.get("/me/dentists", &pepe).await.ok();
+    let mut of: Vec<_> = dentists["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (text(&one["patientId"]), text(&one["status"])))
+        .collect();
+    of.sort_by_key(|(_, status)| *status);
+    assert_eq!(of, [(kept.as_str(), "active"), (ended.as_str(), "ended")]);
+    #[derive(QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        number: i64,
+    }
+    let count = "SELECT count(*) AS number FROM patients WHERE user_id IS NOT NULL";
+    let linked: Number = diesel::sql_query(count)
+        .get_result(&mut owner)
+        .await
+        .unwrap();
+    // Their own, and these two.
+    assert_eq!(linked.number, 3);
+    server.stop().await;
+}
