@@ -98,8 +98,9 @@ async function bookAsGuest(subdomain: string): Promise<{ manageToken: string }> 
 		return answer.json();
 	};
 	const { treatments } = await ask('');
-	const [from, to] = [20, 27].map((days) => new Date(Date.now() + days * 86_400_000));
-	const query = `treatment=${treatments[0].id}&from=${from!.toISOString()}&to=${to!.toISOString()}`;
+	const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+	const range = `from=${day(20)}T00:00:00Z&to=${day(27)}T00:00:00Z`;
+	const query = `treatment=${treatments[0].id}&${range}`;
 	const { slots } = await ask(`/availability?${query}&limit=1`);
 	const { dentistId, start } = slots[0];
 	const held = await ask('/holds', { treatmentId: treatments[0].id, dentistId, start });
