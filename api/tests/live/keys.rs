@@ -1,9 +1,9 @@
 //! `Idempotency-Key` on every route that changes rows itself: the same request again changes nothing
 //! and is answered as the first time, another one under the same key is refused. The routes are the
-//! server's own list; one that is not tried here fails the test. (Commands' keys are tried with the
-//! commands.)
+//! server's own list; one that is not tried here fails the test.
 
 mod clerk;
+mod commands;
 
 use std::collections::BTreeSet;
 
