@@ -396,3 +396,36 @@ async fn records_that_are_no_more_are_nobodys_to_find() {
     assert_eq!(linked.number, 3);
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn a_suspended_practices_patients_keep_their_visits() {
+    let server = Server::start().await;
+    let sol = practice(&server, "sol").await;
+    let patient = sol.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let kept = sol.book(&server, &patient, 24 * 5).await;
+    let gone = sol.book(&server, &patient, 24 * 6).await;
+    register(&server, "pepe@test.ec", "1990-05-17").await;
+    let pepe = confirmed(&server, "pepe@test.ec").await;
+    let root = server.super_admin().await;
+    let path = format!("/admin/tenants/{}/suspend", sol.tenant);
+    server.post(&path, &root, &json!({})).await.ok();
+
+    let visits = server.get("/me/appointments", &pepe).await.ok();
+    assert_eq!(visits["items"].as_array().unwrap().len(), 2);
+    let dentists = server.get("/me/dentists", &pepe).await.ok();
+    assert_eq!(dentists["items"][0]["suspended"], true);
+    for (visit, what) in [(&kept, "confirm"), (&gone, "cancel")] {
+        let done = act(&server, &pepe, &visit["id"], what, "").await;
+        assert_eq!(done.status, 200, "{what}: {done:?}");
+    }
+    // Those who work there read, and that is all.
+    let path = format!("/appointments/{}", text(&kept["id"]));
+    let seen = server.get(&path, &sol.token).await.ok();
+    assert_eq!(seen["status"], "confirmed");
+    let reason = json!({ "reason": "x" });
+    server
+        .post(&format!("{path}/cancel"), &sol.token, &reason)
+        .await
+        .problem(403, "suspended");
+    server.stop().await;
+}
