@@ -16,6 +16,7 @@ pub mod logging;
 pub mod mail;
 pub mod metrics;
 pub mod names;
+pub mod once;
 pub mod openapi;
 pub mod practices;
 pub mod problem;

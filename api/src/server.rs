@@ -16,6 +16,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
 use crate::config::Config;
+use crate::mail::offers;
 use crate::request::Spans;
 use crate::ws::rights;
 use crate::{metrics, request, routes};
@@ -37,6 +38,7 @@ pub struct RunningServer {
     tidying: JoinHandle<()>,
     rights: JoinHandle<()>,
     mailing: JoinHandle<()>,
+    offering: JoinHandle<()>,
 }
 
 /// Starts to listen. Runs inside an actix system (`#[actix_web::main]`, `#[actix_web::test]`).
@@ -102,6 +104,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
     let server = server.run();
     let handle = server.handle();
     let posting = app.clone();
+    let telling = app.clone();
     Ok(RunningServer {
         rights: rt::spawn(rights::watch(app.clone(), rights_from)),
         address,
@@ -116,6 +119,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
             }
         }),
         mailing: rt::spawn(async move { posting.mail.run().await }),
+        offering: rt::spawn(offers::run(telling)),
     })
 }
 
@@ -138,6 +142,8 @@ impl RunningServer {
         // Ends by itself after the message that is being sent; a panic has been logged.
         let _ = self.mailing.await;
         self.tidying.abort();
+        // A letter that is half written is written by the next one who looks.
+        self.offering.abort();
         self.rights.abort();
     }
 }

@@ -100,7 +100,13 @@ impl Engine {
                 return Ok(());
             };
             match self
-                .offer(freed.tenant, candidate.entry, &candidate.slot, "waitlist")
+                .offer(
+                    freed.tenant,
+                    candidate.entry,
+                    &candidate.slot,
+                    "waitlist",
+                    Origin::default(),
+                )
                 .await
             {
                 Ok(_) => {}
@@ -214,6 +220,7 @@ impl Engine {
     }
 
     /// Offers a slot to somebody who waits: a hold that is theirs until it is answered or over.
+    /// `origin`: from where somebody does so, for the audit log.
     ///
     /// # Errors
     /// What refuses a hold; `not_found` for somebody who does not wait, or is no patient any more.
@@ -223,6 +230,7 @@ impl Engine {
         entry: EntryId,
         slot: &Slot,
         principal: &str,
+        origin: Origin,
     ) -> Result<Made, Refusal> {
         let (entry, calendar) = {
             let mut connection = self.parts().connection().await?;
@@ -262,7 +270,7 @@ impl Engine {
                 asker: Asker::Staff,
                 principal: principal.to_owned(),
                 user: None,
-                origin: Origin::default(),
+                origin,
                 key: None,
                 command,
             })

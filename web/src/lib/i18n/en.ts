@@ -1,6 +1,8 @@
 import type { Dictionary } from './es';
+import { mailed } from './mailed.en';
 
 export const en: Dictionary = {
+	mailed,
 	app: {
 		name: 'DentiCloud',
 		tagline: 'Your practice’s calendar, live',

@@ -1,6 +1,9 @@
 // Spanish, the default and the shape of every other language.
 
+import { mailed } from './mailed.es';
+
 export const es = {
+	mailed,
 	app: {
 		name: 'DentiCloud',
 		tagline: 'La agenda de su consultorio, en vivo',
