@@ -11,7 +11,7 @@ use engine::scheduling::explain::Reason;
 use engine::scheduling::placement::{self, Asker, Wish};
 use engine::scheduling::rejection::{Missing, Rejection};
 use engine::scheduling::rulebook::{Provider, RuleBook, Treatment};
-use schema::ids::{ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
+use schema::ids::{ClinicId, HoldId, OperatoryId, ProviderId, TenantId, TreatmentId};
 use schema::span::Span;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -96,7 +96,15 @@ pub async fn search(
 ) -> Result<web::Json<Slots>, Problem> {
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| holds::token(&request));
-    find(&app, &member, &query).await.map(web::Json)
+    find(&app, &member, &query, &[]).await.map(web::Json)
+}
+
+/// Time that the asker holds, as is known without a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub hold: HoldId,
+    pub span: Span,
+    pub provider: ProviderId,
 }
 
 /// The search behind the route and the socket's command.
@@ -104,9 +112,14 @@ pub async fn search(
 /// # Errors
 /// 422 for a range or duration that cannot be, 404 for unknown ids, 403 for a practice that the
 /// member does not work for, 503 without a database.
-pub async fn find(app: &App, member: &Member, query: &AvailabilityQuery) -> Result<Slots, Problem> {
+pub async fn find(
+    app: &App,
+    member: &Member,
+    query: &AvailabilityQuery,
+    kept: &[Kept],
+) -> Result<Slots, Problem> {
     if query.tenants.is_empty() {
-        return search_for(app, member.tenant(), Asker::Staff, query).await;
+        return search_for(app, member.tenant(), Asker::Staff, query, kept).await;
     }
     find_in_several(app, member, query).await
 }
@@ -119,8 +132,9 @@ pub async fn find_public(
     app: &App,
     tenant: TenantId,
     query: &AvailabilityQuery,
+    kept: &[Kept],
 ) -> Result<Slots, Problem> {
-    search_for(app, tenant, Asker::Public, query).await
+    search_for(app, tenant, Asker::Public, query, kept).await
 }
 
 /// The search in one practice.
@@ -129,29 +143,36 @@ async fn search_for(
     tenant: TenantId,
     asker: Asker,
     query: &AvailabilityQuery,
+    kept: &[Kept],
 ) -> Result<Slots, Problem> {
     let (range, limit) = bounds(query)?;
     let rules = app.engine.rules(tenant).await?;
     let treatment = treatment(&rules, query.treatment, asker)?;
     let providers = providers(&rules, treatment, &query.dentist)?;
-    let own = match &query.hold_token {
+    let shown = match &query.hold_token {
         Some(token) => app.engine.hold_of(tenant, token).await?,
         None => None,
     };
+    let mut own = kept.to_vec();
+    own.extend(shown.map(|hold| Kept {
+        hold: hold.id,
+        span: hold.span,
+        provider: hold.provider,
+    }));
     let search = Search {
         providers,
         operatories: operatories(&rules, query)?,
         duration: query.duration,
         order: order(query)?,
         limit,
-        own: Own::holds(own.iter().map(|hold| hold.id)),
+        own: Own::holds(own.iter().map(|kept| kept.hold)),
         ..Search::any(&rules, treatment, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
     let view = |slot: Slot| {
         let mine = own
-            .as_ref()
-            .is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
+            .iter()
+            .any(|kept| kept.span == slot.span && kept.provider == slot.provider);
         SlotView {
             mine: mine.then_some(true),
             ..SlotView::from(slot)
@@ -241,7 +262,7 @@ fn bounds(query: &AvailabilityQuery) -> Result<(Span, usize), Problem> {
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(Problem::invalid("limit", format!("1 to {LIMIT_MAX}")));
     }
-    let range = time::range(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
+    let range = time::starts(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
     Ok((range, limit))
 }
 

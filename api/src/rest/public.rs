@@ -267,7 +267,7 @@ pub async fn availability(
     let guest = Guest::of(&app, &request, &subdomain, Kind::Reading).await?;
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| super::holds::token(&request));
-    let slots = availability::find_public(&app, guest.practice.tenant, &query).await?;
+    let slots = availability::find_public(&app, guest.practice.tenant, &query, &[]).await?;
     Ok(web::Json(slots))
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
+use chrono::Utc;
 use engine::scheduling::placement::Asker;
 use schema::ids::TenantId;
 
@@ -87,11 +88,17 @@ impl Session {
             }
             Ok(Frame::Presence(presence)) => self.present(id, rule, presence),
             Ok(Frame::Availability { tenant, query }) => {
+                let held = Arc::clone(&self.held);
                 self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
-                        Asking::Member(member) => availability::find(&app, &member, &query).await?,
+                        Asking::Member(member) => {
+                            let kept = held.in_practice(member.tenant(), Utc::now());
+                            availability::find(&app, &member, &query, &kept).await?
+                        }
                         Asking::Visitor(visitor) => {
-                            availability::find_public(&app, visitor.practice.tenant, &query).await?
+                            let tenant = visitor.practice.tenant;
+                            let kept = held.in_practice(tenant, Utc::now());
+                            availability::find_public(&app, tenant, &query, &kept).await?
                         }
                     };
                     Ok(ok(id, slots))
