@@ -173,6 +173,10 @@ export interface ErrorFrame {
 	retryable?: boolean;
 	retryAfterMs?: number;
 	conflict?: Conflict;
+	/** Of a booking that is refused: what the same dentist has free next. */
+	alternatives?: Slot[];
+	/** Of `validation`: which fields, and why. */
+	errors?: { field: string; message: string }[];
 }
 
 export type ServerFrame =
