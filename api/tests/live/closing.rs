@@ -246,8 +246,8 @@ async fn a_thousand_sockets_that_read_nothing_are_given_back() {
 /// The value of a counter, as whoever scrapes it sees it; 0 before it first counts.
 async fn counted(world: &World, name: &str) -> f64 {
     let metrics = world.get("/metrics").await.body;
-    let lines = metrics.as_str().unwrap().lines();
-    let value = lines.filter_map(|line| line.strip_prefix(name)).last();
+    let mut lines = metrics.as_str().unwrap().lines();
+    let value = lines.find_map(|line| line.strip_prefix(name));
     value.map_or(0.0, |value| value.trim().parse().unwrap())
 }
 
