@@ -27,10 +27,6 @@ use query::{Asked, AvailabilityQuery, ExplainQuery, OrderName};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
-/// Slots that a refusal names instead.
-const ALTERNATIVES: usize = 3;
-/// How far ahead they are looked for, in minutes.
-const ALTERNATIVES_WITHIN: i64 = 14 * schema::span::DAY;
 
 /// A start that can be booked.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -78,6 +74,18 @@ impl From<Slot> for SlotView {
     }
 }
 
+impl SlotView {
+    /// A slot, and whether it is a time that the asker holds.
+    fn of(slot: Slot, own: &[Kept]) -> Self {
+        let mine = |kept: &Kept| kept.span == slot.span && kept.provider == slot.provider;
+        let mine = own.iter().any(mine);
+        Self {
+            mine: mine.then_some(true),
+            ..Self::from(slot)
+        }
+    }
+}
+
 /// Slots in the order asked for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Slots {
@@ -102,6 +110,7 @@ pub async fn search(
 /// Time that the asker holds, as is known without a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
+    pub tenant: TenantId,
     pub hold: HoldId,
     pub span: Span,
     pub provider: ProviderId,
@@ -121,7 +130,7 @@ pub async fn find(
     if query.tenants.is_empty() {
         return search_for(app, member.tenant(), Asker::Staff, query, kept).await;
     }
-    find_in_several(app, member, query).await
+    find_in_several(app, member, query, kept).await
 }
 
 /// The search of a practice's public side: what it offers online.
@@ -149,16 +158,7 @@ async fn search_for(
     let rules = app.engine.rules(tenant).await?;
     let treatment = treatment(&rules, query.treatment, asker)?;
     let providers = providers(&rules, treatment, &query.dentist)?;
-    let shown = match &query.hold_token {
-        Some(token) => app.engine.hold_of(tenant, token).await?,
-        None => None,
-    };
-    let mut own = kept.to_vec();
-    own.extend(shown.map(|hold| Kept {
-        hold: hold.id,
-        span: hold.span,
-        provider: hold.provider,
-    }));
+    let own = own_holds(app, tenant, query, kept).await?;
     let search = Search {
         providers,
         operatories: operatories(&rules, query)?,
@@ -169,18 +169,34 @@ async fn search_for(
         ..Search::any(&rules, treatment, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
-    let view = |slot: Slot| {
-        let mine = own
-            .iter()
-            .any(|kept| kept.span == slot.span && kept.provider == slot.provider);
-        SlotView {
-            mine: mine.then_some(true),
-            ..SlotView::from(slot)
-        }
-    };
+    let slots = slots.into_iter();
     Ok(Slots {
-        slots: slots.into_iter().map(view).collect(),
+        slots: slots.map(|slot| SlotView::of(slot, &own)).collect(),
     })
+}
+
+/// What the asker holds in a practice: what is known without a token, and the hold whose token is
+/// shown, where it is this practice's.
+async fn own_holds(
+    app: &App,
+    tenant: TenantId,
+    query: &AvailabilityQuery,
+    kept: &[Kept],
+) -> Result<Vec<Kept>, Problem> {
+    let mut own: Vec<Kept> = kept
+        .iter()
+        .filter(|kept| kept.tenant == tenant)
+        .copied()
+        .collect();
+    if let Some(token) = &query.hold_token {
+        own.extend(app.engine.hold_of(tenant, token).await?.map(|hold| Kept {
+            tenant,
+            hold: hold.id,
+            span: hold.span,
+            provider: hold.provider,
+        }));
+    }
+    Ok(own)
 }
 
 /// The search in several practices of the member: in each the treatment of the same code as the
@@ -189,6 +205,7 @@ async fn find_in_several(
     app: &App,
     member: &Member,
     query: &AvailabilityQuery,
+    kept: &[Kept],
 ) -> Result<Slots, Problem> {
     let (range, limit) = bounds(query)?;
     let order = order(query)?;
@@ -216,10 +233,12 @@ async fn find_in_several(
         let Some(treatment) = own.or_else(|| book.treatments.values().find(same)) else {
             continue;
         };
+        let own = own_holds(app, book.tenant, query, kept).await?;
         let mut search = Search {
             duration: query.duration,
             order,
             limit,
+            own: Own::holds(own.iter().map(|kept| kept.hold)),
             ..Search::any(book, treatment, range, Asker::Staff)
         };
         if !query.dentist.is_empty() {
@@ -237,7 +256,7 @@ async fn find_in_several(
         slots.extend(found.into_iter().map(|slot| SlotView {
             tenant_id: Some(book.tenant),
             treatment_id: Some(treatment.id),
-            ..SlotView::from(slot)
+            ..SlotView::of(slot, &own)
         }));
     }
     if query.dentist.iter().any(|id| !known.0.contains(id)) {
@@ -462,49 +481,4 @@ pub async fn explain_for(
             .map(|reason| ReasonView::new(reason, &rules))
             .collect(),
     })
-}
-
-/// A refusal because of taken time, with what could be booked instead: the next slots of the same
-/// dentist. Whatever goes wrong in looking for them, the refusal stands.
-pub async fn with_alternatives(
-    app: &App,
-    tenant: TenantId,
-    refusal: Problem,
-    wanted: &Wanted,
-) -> Problem {
-    if refusal.code != "slot_taken" {
-        return refusal;
-    }
-    let Ok(rules) = app.engine.rules(tenant).await else {
-        return refusal;
-    };
-    let named = placement::named(&rules, wanted.provider, wanted.treatment);
-    let range = Span::lasting(wanted.start, ALTERNATIVES_WITHIN);
-    let (Ok((provider, treatment)), Some(range)) = (named, range) else {
-        return refusal;
-    };
-    let search = Search {
-        providers: vec![provider],
-        duration: wanted.duration,
-        limit: ALTERNATIVES,
-        ..Search::any(&rules, treatment, range, Asker::Staff)
-    };
-    let Ok(slots) = app.engine.availability(&rules, &search).await else {
-        return refusal;
-    };
-    let slots = slots.into_iter().map(SlotView::from);
-    refusal.with_alternatives(
-        slots
-            .filter_map(|slot| serde_json::to_value(slot).ok())
-            .collect(),
-    )
-}
-
-/// What was to be booked.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted {
-    pub provider: ProviderId,
-    pub treatment: TreatmentId,
-    pub start: schema::span::Minute,
-    pub duration: Option<i64>,
 }

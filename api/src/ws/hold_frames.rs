@@ -129,13 +129,14 @@ impl Held {
             .collect()
     }
 
-    /// What of it is a practice's, for its searches.
+    /// As searches need it.
     #[must_use]
-    pub fn in_practice(&self, tenant: TenantId, now: DateTime<Utc>) -> Vec<Kept> {
+    pub fn kept(&self, now: DateTime<Utc>) -> Vec<Kept> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.iter()
-            .filter(|(_, slot)| slot.tenant == tenant && slot.expires_at > now)
+            .filter(|(_, slot)| slot.expires_at > now)
             .map(|(hold, slot)| Kept {
+                tenant: slot.tenant,
                 hold: *hold,
                 span: slot.span,
                 provider: slot.provider,

@@ -88,16 +88,14 @@ impl Session {
             }
             Ok(Frame::Presence(presence)) => self.present(id, rule, presence),
             Ok(Frame::Availability { tenant, query }) => {
-                let held = Arc::clone(&self.held);
+                let kept = self.held.kept(Utc::now());
                 self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
                         Asking::Member(member) => {
-                            let kept = held.in_practice(member.tenant(), Utc::now());
                             availability::find(&app, &member, &query, &kept).await?
                         }
                         Asking::Visitor(visitor) => {
                             let tenant = visitor.practice.tenant;
-                            let kept = held.in_practice(tenant, Utc::now());
                             availability::find_public(&app, tenant, &query, &kept).await?
                         }
                     };
