@@ -280,7 +280,7 @@ pub async fn availability(
     let guest = Guest::of(&app, &request, &subdomain, Kind::Reading).await?;
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| super::holds::token(&request));
-    availability::find_public(&app, guest.practice.tenant, &query).await
+    availability::find_public(&app, guest.practice.tenant, &query, &[]).await
 }
 
 /// Which of the practice's rules a time is against, and whether it is taken.

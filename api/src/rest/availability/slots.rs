@@ -6,11 +6,11 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use engine::scheduling::availability::Slot;
 use schema::ids::{OperatoryId, ProviderId, TenantId, TreatmentId};
-use schema::models::hold::Hold;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Kept;
 use crate::wire::time::At;
 
 /// A start that can be booked.
@@ -60,9 +60,10 @@ impl From<Slot> for SlotView {
 }
 
 impl SlotView {
-    /// A slot, and whether it is the time that the asker holds.
-    pub(super) fn of(slot: Slot, own: Option<&Hold>) -> Self {
-        let mine = own.is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
+    /// A slot, and whether it is a time that the asker holds.
+    pub(super) fn of(slot: Slot, own: &[Kept]) -> Self {
+        let mine = |kept: &Kept| kept.span == slot.span && kept.provider == slot.provider;
+        let mine = own.iter().any(mine);
         Self {
             mine: mine.then_some(true),
             ..Self::from(slot)

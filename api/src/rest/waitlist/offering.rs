@@ -58,7 +58,7 @@ pub async fn candidates(
     query: web::Query<FreeTime>,
 ) -> Result<web::Json<Candidates>, Problem> {
     member.require(Permission::CanViewPatients)?;
-    let span = time::range(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
+    let span = time::starts(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
     let found = found(&app, &member, span, query.dentist).await?;
     let candidates = found
         .into_iter()

@@ -46,6 +46,12 @@ export const en: Dictionary = {
 		noColumns: 'There are no calendars to show.',
 		columnFailed: 'This calendar cannot be shown.'
 	},
+	presence: {
+		here: 'Also here',
+		you: 'You, in another window',
+		dragging: '{name} is moving an appointment',
+		holding: '{name} is booking'
+	},
 	booking: {
 		title: 'New appointment',
 		patient: 'Patient',

@@ -47,6 +47,12 @@ export const es = {
 		noColumns: 'No hay calendarios que mostrar.',
 		columnFailed: 'No se puede mostrar este calendario.'
 	},
+	presence: {
+		here: 'También aquí',
+		you: 'Usted, en otra ventana',
+		dragging: '{name} está moviendo una cita',
+		holding: '{name} está reservando'
+	},
 	booking: {
 		title: 'Nueva cita',
 		patient: 'Paciente',
