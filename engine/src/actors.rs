@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use schema::ids::{CalendarId, TxId};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::directory::Cell;
 use crate::registry::{Place, Registry};

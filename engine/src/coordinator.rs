@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use dashmap::DashMap;
 use schema::commit::Key;
-use schema::idempotency;
 use schema::ids::{CalendarId, TxId};
 use schema::models::claim::Claim;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::actors::Settle;
 use crate::command::{Done, Reply, Request};
@@ -37,8 +36,7 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
         None => None,
     };
     if let Some(key) = &key {
-        let mut connection = parts.connection().await?;
-        if let Some((answer, fingerprint)) = idempotency::find(&mut connection, key).await? {
+        if let Some((answer, fingerprint)) = parts.store.answer(key).await? {
             return replay(key, answer, &fingerprint);
         }
     }
@@ -46,8 +44,7 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
     if let (Some(key), Err(Refusal::Rejected(_))) = (&key, &outcome) {
         // What is in the way may be this very command: sent before, its answer lost, and
         // committed since the first look.
-        let mut connection = parts.connection().await?;
-        if let Some((answer, fingerprint)) = idempotency::find(&mut connection, key).await? {
+        if let Some((answer, fingerprint)) = parts.store.answer(key).await? {
             return replay(key, answer, &fingerprint);
         }
     }
@@ -253,7 +250,7 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
                 Err(Undelivered::Gone) if asked < ASKS => continue,
                 Err(Undelivered::Gone) => return Err(Failure::Busy),
             }
-            match tokio::time::timeout_at(deadline.into(), heard).await {
+            match tokio::time::timeout_at(deadline, heard).await {
                 Ok(Ok(answer)) => break answer,
                 // The actor died with the question: its replacement is asked.
                 Ok(Err(_)) if asked < ASKS => {}
@@ -285,7 +282,7 @@ async fn commit(parts: &Parts, plan: Plan, reserved: Reserved) -> Result<Outcome
         change: plan.change,
         cells,
         outcome,
-        queued: Instant::now(),
+        queued: std::time::Instant::now(),
     });
     match tokio::time::timeout(parts.settings.commit_deadline, heard).await {
         Ok(Ok(outcome)) => Ok(outcome),

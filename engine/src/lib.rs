@@ -19,6 +19,7 @@ mod registry;
 mod rules_cache;
 pub mod scheduling;
 pub mod settings;
+pub mod store;
 pub mod tokens;
 pub mod waitlist;
 mod writer;

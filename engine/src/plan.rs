@@ -15,7 +15,6 @@ mod visit;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use schema::appointments;
 use schema::commit::holds::HoldChanges;
 use schema::commit::{Change, Key};
 use schema::ids::{CalendarId, TxId};
@@ -238,19 +237,15 @@ impl Planner<'_> {
 
     /// The appointment as the database has it, at the version that the asker has seen.
     async fn appointment(&self, target: Target) -> Result<Appointment, Refusal> {
-        let mut connection = self.parts.connection().await?;
-        let found = appointments::find(&mut connection, self.request.tenant, target.id).await?;
-        let found = found.ok_or(Rejection::NotFound(Missing::Appointment))?;
-        target.check(&found)?;
-        Ok(found)
+        let found = self.appointments(&[target]).await?.pop();
+        Ok(found.ok_or(Rejection::NotFound(Missing::Appointment))?)
     }
 
     /// The appointments as the database has them, in the order of the targets.
     async fn appointments(&self, targets: &[Target]) -> Result<Vec<Appointment>, Refusal> {
         let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
-        let mut connection = self.parts.connection().await?;
-        let found = appointments::find_all(&mut connection, self.request.tenant, &ids).await?;
-        drop(connection);
+        let store = &self.parts.store;
+        let found = store.appointments(self.request.tenant, &ids).await?;
         let mut by_id: HashMap<_, Appointment> =
             found.into_iter().map(|found| (found.id, found)).collect();
         targets

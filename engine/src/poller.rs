@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel_async::AsyncPgConnection;
-use schema::connection::ConnectionPool;
-use schema::log::{self, Horizon};
-use schema::tenancy::unavailable;
+use schema::log::Horizon;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::directory::{Applied, Directory, Origin};
 use crate::rules_cache::RulesCache;
+use crate::store::Store;
 
 pub(crate) struct Poller {
-    pub pool: ConnectionPool,
+    pub store: Arc<dyn Store>,
     pub node: Uuid,
     pub every: Duration,
     pub directory: Arc<Directory>,
@@ -52,18 +50,13 @@ impl Poller {
     }
 
     async fn poll(&self, since: Horizon) -> QueryResult<Horizon> {
-        let mut connection = self
-            .pool
-            .get()
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        let next = log::horizon(&mut connection).await?;
-        self.hear(&mut connection, since).await?;
+        let next = self.store.horizon().await?;
+        self.hear(since).await?;
         Ok(next)
     }
 
-    async fn hear(&self, connection: &mut AsyncPgConnection, since: Horizon) -> QueryResult<()> {
-        let news = log::news(connection, since, self.node).await?;
+    async fn hear(&self, since: Horizon) -> QueryResult<()> {
+        let news = self.store.news(since, self.node).await?;
         for event in news.events {
             let calendar = event.calendar;
             if self.directory.apply(event, Origin::Elsewhere) == Applied::Gap {

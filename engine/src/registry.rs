@@ -1,12 +1,12 @@
 //! Which actor serves a calendar: spawned on first use, replaced when it has died.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::SendError;
-use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient};
+use actix::{Actor, Addr, ArbiterHandle, Recipient};
 use dashmap::DashMap;
 use schema::calendars::Kind;
 use schema::ids::CalendarId;
@@ -68,14 +68,15 @@ pub(crate) struct Registry {
     routes: DashMap<CalendarId, Route>,
     shards: Vec<std::sync::Mutex<Option<Shard>>>,
     arbiters: Vec<ArbiterHandle>,
-    hasher: RandomState,
+    /// The same places in every run: ids are made here, so nobody can choose them to collide.
+    hasher: BuildHasherDefault<DefaultHasher>,
     mailbox_max: usize,
     idle_after: Duration,
 }
 
 impl Registry {
     pub(crate) fn new(
-        arbiters: &[Arbiter],
+        arbiters: Vec<ArbiterHandle>,
         shards: usize,
         mailbox_max: usize,
         idle_after: Duration,
@@ -85,8 +86,8 @@ impl Registry {
             shards: (0..shards.max(1))
                 .map(|_| std::sync::Mutex::new(None))
                 .collect(),
-            arbiters: arbiters.iter().map(Arbiter::handle).collect(),
-            hasher: RandomState::new(),
+            arbiters,
+            hasher: BuildHasherDefault::default(),
             mailbox_max,
             idle_after,
         }

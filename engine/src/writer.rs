@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel_async::AsyncPgConnection;
 use schema::commit::{Answer, Change, CommitError, Committed, InDoubt, Verdict};
-use schema::connection::{Role, connect};
 use schema::ids::CalendarId;
 use schema::in_doubt;
 use schema::models::claim::Event;
@@ -17,6 +15,7 @@ use crate::actors::Settle;
 use crate::commit_queue::{CommitQueue, Outcome, Pending};
 use crate::directory::{Applied, Directory, Origin};
 use crate::registry::Registry;
+use crate::store::{Session, Store};
 
 /// How long a batch that certainly was not committed is tried again while the database is away.
 const RETRY_FOR: Duration = Duration::from_secs(4);
@@ -24,13 +23,13 @@ const RETRY_FOR: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Writer {
-    pub url: String,
+    pub store: Arc<dyn Store>,
     pub node: Uuid,
     pub batch_count_max: usize,
     pub queue: Arc<CommitQueue>,
     pub directory: Arc<Directory>,
     pub registry: Arc<Registry>,
-    pub connection: Option<AsyncPgConnection>,
+    pub connection: Option<Box<dyn Session>>,
 }
 
 impl Writer {
@@ -73,35 +72,33 @@ impl Writer {
     /// Commits, through lost connections and lost answers, until the outcome is known.
     async fn commit(&mut self, batch: &[Pending]) -> Result<Committed, Refused> {
         let changes: Vec<Change> = batch.iter().map(|pending| pending.change.clone()).collect();
-        let until = Instant::now() + RETRY_FOR;
+        let until = tokio::time::Instant::now() + RETRY_FOR;
         loop {
             let fence = fence(batch);
             let node = self.node;
             let error = match self.connected().await {
-                Ok(connection) => {
-                    match schema::commit::commit(connection, node, &fence, &changes).await {
-                        Ok(committed) => return Ok(committed),
-                        Err(CommitError::Conflict(error)) => {
-                            metrics::counter!("denticloud_commit_conflicts_total").increment(1);
-                            tracing::warn!(%error, changes = changes.len(), "commit refused");
-                            return Err(Refused::Conflict);
-                        }
-                        Err(CommitError::InDoubt(error, doubt)) => {
-                            tracing::warn!(%error, xid = doubt.xid, "commit in doubt");
-                            self.connection = None;
-                            match self.resolve(doubt).await {
-                                Some(committed) => return Ok(committed),
-                                None => continue,
-                            }
-                        }
-                        Err(CommitError::Failed(error)) => error.to_string(),
+                Ok(connection) => match connection.commit(node, &fence, &changes).await {
+                    Ok(committed) => return Ok(committed),
+                    Err(CommitError::Conflict(error)) => {
+                        metrics::counter!("denticloud_commit_conflicts_total").increment(1);
+                        tracing::warn!(%error, changes = changes.len(), "commit refused");
+                        return Err(Refused::Conflict);
                     }
-                }
+                    Err(CommitError::InDoubt(error, doubt)) => {
+                        tracing::warn!(%error, xid = doubt.xid, "commit in doubt");
+                        self.connection = None;
+                        match self.resolve(doubt).await {
+                            Some(committed) => return Ok(committed),
+                            None => continue,
+                        }
+                    }
+                    Err(CommitError::Failed(error)) => error.to_string(),
+                },
                 Err(error) => error,
             };
             tracing::warn!(error, "commit failed");
             self.connection = None;
-            if Instant::now() >= until {
+            if tokio::time::Instant::now() >= until {
                 return Err(Refused::Failed);
             }
             tokio::time::sleep(PAUSE).await;
@@ -113,7 +110,7 @@ impl Writer {
         metrics::counter!("denticloud_commit_in_doubt_total").increment(1);
         loop {
             if let Ok(connection) = self.connected().await {
-                match in_doubt::outcome(connection, doubt.xid).await {
+                match connection.outcome(doubt.xid).await {
                     Ok(in_doubt::Outcome::Committed) => return Some(doubt.committed),
                     Ok(in_doubt::Outcome::Aborted) => return None,
                     Ok(in_doubt::Outcome::InProgress) => {}
@@ -127,16 +124,14 @@ impl Writer {
         }
     }
 
-    async fn connected(&mut self) -> Result<&mut AsyncPgConnection, String> {
-        if self.connection.is_none() {
-            let fresh = connect(&self.url, Role::Engine)
-                .await
-                .map_err(|e| e.to_string())?;
-            self.connection = Some(fresh);
+    async fn connected(&mut self) -> Result<&mut Box<dyn Session>, String> {
+        match self.connection.take() {
+            Some(known) => Ok(self.connection.insert(known)),
+            None => {
+                let fresh = self.store.session().await.map_err(|e| e.to_string())?;
+                Ok(self.connection.insert(fresh))
+            }
         }
-        self.connection
-            .as_mut()
-            .ok_or_else(|| "no connection".to_owned())
     }
 
     /// Applies what was committed, in the order of the versions, then frees and answers.

@@ -6,6 +6,7 @@
 
 pub mod freed;
 pub mod holds;
+mod judge;
 mod merge;
 mod rows;
 mod statements;
@@ -27,6 +28,8 @@ use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
 use crate::models::series::Series;
 use holds::HoldChanges;
+
+pub use judge::{Grounds, judge};
 
 /// One command's effect on everything, or on nothing.
 #[derive(Clone, Debug)]
@@ -207,12 +210,7 @@ async fn write(
     changes: &[Change],
 ) -> QueryResult<(i64, Committed)> {
     let found = statements::begin_and_look(connection, changes).await?;
-    let mut next = found.versions.clone();
-    let mut counts = found.holds.clone();
-    let verdicts: Vec<Verdict> = changes
-        .iter()
-        .map(|change| judge(change, fence, &found, &mut next, &mut counts))
-        .collect();
+    let verdicts = judge(changes, fence, &found.grounds);
     let accepted: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = changes
         .iter()
         .zip(&verdicts)
@@ -228,7 +226,7 @@ async fn write(
         found.xid,
         Committed {
             verdicts,
-            at: found.at,
+            at: found.grounds.at,
         },
     ))
 }
@@ -236,69 +234,9 @@ async fn write(
 /// What the transaction found under its locks.
 struct Found {
     xid: i64,
-    at: DateTime<Utc>,
-    versions: HashMap<CalendarId, i64>,
-    rules: RulesSeen,
-    keys: HashMap<(TenantId, String, String), (Vec<u8>, Answer)>,
-    holds: holds::Counts,
+    grounds: Grounds,
     /// The appointments that the changes are about, as they were.
     earlier: BTreeMap<AppointmentId, Appointment>,
-}
-
-/// Accepts a change and numbers its events, or says why not. A change that is not accepted takes
-/// no number, so those behind it stay contiguous.
-fn judge(
-    change: &Change,
-    fence: &HashMap<CalendarId, i64>,
-    found: &Found,
-    next: &mut HashMap<CalendarId, i64>,
-    counts: &mut holds::Counts,
-) -> Verdict {
-    if let Some(key) = &change.key {
-        let name = (key.tenant, key.principal.clone(), key.key.clone());
-        if let Some((fingerprint, answer)) = found.keys.get(&name) {
-            return Verdict::Replayed {
-                answer: answer.clone(),
-                fingerprint: fingerprint.clone(),
-            };
-        }
-    }
-    let stale: Vec<CalendarId> = change
-        .ops
-        .keys()
-        .filter(|id| !found.versions.contains_key(id) || found.versions.get(id) != fence.get(id))
-        .copied()
-        .collect();
-    if !stale.is_empty() {
-        return Verdict::Stale { calendars: stale };
-    }
-    let moved = |seen: Option<&i64>, now: i64| seen.is_none_or(|seen| *seen != now);
-    if change
-        .rules
-        .tenants
-        .iter()
-        .any(|(id, seen)| moved(found.rules.tenants.get(id), *seen))
-        || change
-            .rules
-            .clinics
-            .iter()
-            .any(|(id, seen)| moved(found.rules.clinics.get(id), *seen))
-    {
-        return Verdict::StaleRules;
-    }
-    if let Some(refused) = holds::judge(change, found.at, counts) {
-        return refused;
-    }
-    let positions = change
-        .ops
-        .keys()
-        .map(|id| {
-            let version = next.entry(*id).or_default();
-            *version += 1;
-            (*id, *version)
-        })
-        .collect();
-    Verdict::Committed { positions }
 }
 
 /// Whether the server certainly rolled the transaction back. A terminated backend also sends an

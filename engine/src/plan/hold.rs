@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schema::commit::holds::{EndedHold, HoldChanges, NewOffer};
-use schema::holds::{self, Stored};
+use schema::holds::Stored;
 use schema::ids::{CalendarId, ClaimId, HoldId, TenantId, TxId};
 use schema::models::appointment::{Appointment, Status};
 use schema::models::claim::{Claim, ClaimKind, Op};
@@ -376,9 +376,7 @@ impl Planner<'_> {
             }
         }
         for (tenant, id) in over {
-            let mut connection = self.parts.connection().await?;
-            let found = holds::find(&mut connection, tenant, id).await?;
-            drop(connection);
+            let found = self.parts.store.hold(tenant, id).await?;
             let live = found.filter(|stored| stored.ended.is_none());
             if let Some(stored) = live {
                 let tx = plan.change.tx;
@@ -390,8 +388,7 @@ impl Planner<'_> {
     }
 
     async fn stored(&self, id: HoldId) -> Result<Stored, Refusal> {
-        let mut connection = self.parts.connection().await?;
-        let found = holds::find(&mut connection, self.request.tenant, id).await?;
+        let found = self.parts.store.hold(self.request.tenant, id).await?;
         Ok(found.ok_or(Rejection::NotFound(Missing::Hold))?)
     }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::merge;
 use super::rows::Rows;
-use super::{Answer, Change, Found, RulesSeen, freed, holds};
+use super::{Answer, Change, Found, Grounds, RulesSeen, freed, holds};
 use crate::appointments::Row;
 use crate::ids::{
     AppointmentId, BlockId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId,
@@ -322,14 +322,16 @@ pub(super) async fn begin_and_look(
         .collect::<QueryResult<HashMap<_, _>>>()?;
     Ok(Found {
         xid,
-        at,
-        versions: versions.into_iter().collect(),
-        rules: RulesSeen {
-            tenants: tenant_rules.into_iter().collect(),
-            clinics: clinic_rules.into_iter().collect(),
+        grounds: Grounds {
+            at,
+            versions: versions.into_iter().collect(),
+            rules: RulesSeen {
+                tenants: tenant_rules.into_iter().collect(),
+                clinics: clinic_rules.into_iter().collect(),
+            },
+            keys,
+            holds,
         },
-        keys,
-        holds,
         earlier: earlier
             .into_iter()
             .map(|row| Appointment::try_from(row).map(|visit| (visit.id, visit)))
