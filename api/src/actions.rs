@@ -1,6 +1,7 @@
 //! From what a client sends to a command of the engine: the one path for REST and WebSocket. Checks
 //! what the asker may do; what may be booked is the engine's to say.
 
+mod attempt;
 mod plans;
 
 use engine::command::{
@@ -17,7 +18,6 @@ use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::availability::{Wanted, with_alternatives};
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime, overrides,
 };
@@ -26,6 +26,7 @@ use crate::wire::replan::{NewReplan, NewSwap};
 use crate::wire::series::{NewSeries, SeriesCancellation, SeriesEdit};
 use crate::wire::time;
 
+pub use attempt::attempt;
 pub use plans::Occurrences;
 
 /// Longer keys are refused.
@@ -93,23 +94,7 @@ pub async fn command_of(
     command: Command,
 ) -> Result<Reply, Problem> {
     check_key(key.as_deref())?;
-    let wanted = match &command {
-        Command::Book(book) => Some(Wanted {
-            provider: book.provider,
-            treatment: book.treatment,
-            start: book.start,
-            duration: book.duration,
-        }),
-        _ => None,
-    };
-    let request = request(member, key, command);
-    let outcome = app.engine.execute(request).await.map_err(Problem::from);
-    match (outcome, wanted) {
-        (Err(refusal), Some(wanted)) => {
-            Err(with_alternatives(app, member.tenant(), refusal, &wanted).await)
-        }
-        (outcome, _) => outcome,
-    }
+    attempt(app, request(member, key, command)).await
 }
 
 /// What it would do, if it were given now. Nothing is changed.

@@ -161,7 +161,7 @@ pub async fn place(
         offer: None,
     });
     let request = holder.request(holder.scope(), key, command);
-    let reply = app.engine.execute(request).await.map_err(Problem::from);
+    let reply = actions::attempt(app, request).await;
     let reply = reply.map_err(|problem| match holder {
         Holder::Member(_) => problem,
         Holder::Guest(_) => problem.without_conflict(),

@@ -1,6 +1,7 @@
 //! The handle that the outside holds: commands in, answers, timelines and feeds out.
 
 mod holding;
+mod instead;
 mod start;
 
 use std::sync::Arc;

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use load_tests::bare;
 use load_tests::report::{Summary, write_json};
-use load_tests::scenario::{self, fanout, faults, kill, patients, rush, steady, tenants, widgets};
+use load_tests::scenario::{
+    self, availability, compare, direct, fanout, faults, kill, patients, rush, steady, tenants,
+    widgets,
+};
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
 
@@ -48,10 +51,16 @@ enum Scenario {
     All,
     /// Clients book free slots in many practices: bookings per second and their latency
     Steady(steady::Options),
+    /// Searches over REST beside a static answer of the same size
+    Availability(availability::Options),
     /// All clients want one slot: one winner in each round
     Rush(rush::Options),
     /// Ten practices and ten thousand, in turns: are booking and searching as fast
     Tenants(tenants::Options),
+    /// The same bookings as ordinary transactions straight to the database, without the server
+    Direct(direct::Options),
+    /// The server and `direct` in turns: how many times as fast, and who answers sooner
+    Compare(compare::Options),
     /// kill -9 of the server during bookings, restart, everybody goes on
     Kill(kill::Options),
     /// A front desk searches among very many patients, beside very many practices
@@ -161,10 +170,15 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
         Some(Scenario::Patients(options)) => {
             patients::run(&setup, options, seed).await.map(&mut tell)
         }
+        Some(Scenario::Availability(options)) => availability::run(&setup, options)
+            .await
+            .map(|summaries| summaries.into_iter().for_each(&mut tell)),
         Some(Scenario::Rush(options)) => rush::run(&setup, options).await.map(&mut tell),
         Some(Scenario::Tenants(options)) => tenants::run(&setup, options, seed)
             .await
             .map(|summaries| summaries.into_iter().for_each(&mut tell)),
+        Some(Scenario::Direct(options)) => direct::run(&setup, options, seed).await.map(&mut tell),
+        Some(Scenario::Compare(options)) => compare::run(&setup, options, seed, &mut tell).await,
         Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
             .await
             .map(|played| tell(played.summary)),

@@ -57,6 +57,12 @@ impl Spread {
         self.0.saturating_record(us.max(0).unsigned_abs());
     }
 
+    /// The usual quantiles.
+    #[must_use]
+    pub fn latency(&self) -> Latency {
+        Latency::of(&self.0)
+    }
+
     /// In milliseconds; the quantile from 0 to 1.
     #[must_use]
     pub fn ms(&self, quantile: f64) -> f64 {

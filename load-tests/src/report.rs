@@ -91,7 +91,11 @@ impl fmt::Display for Summary {
             line("errors", "0".to_owned())?;
         }
         for (name, value) in &self.facts {
-            let digits = if value.fract() == 0.0 { 0 } else { 1 };
+            let digits = match value {
+                whole if whole.fract() == 0.0 => 0,
+                small if small.abs() < 10.0 => 2,
+                _ => 1,
+            };
             line(name, format!("{value:.digits$}"))?;
         }
         write!(f, "{}", self.verdict)

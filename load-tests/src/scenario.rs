@@ -1,5 +1,8 @@
 //! What is played. Each scenario raises its own stage and ends with a summary.
 
+pub mod availability;
+pub mod compare;
+pub mod direct;
 pub mod fanout;
 pub mod faults;
 pub mod kill;
@@ -36,6 +39,9 @@ pub async fn all(setup: &Setup, seed: u64, mut tell: impl FnMut(Summary)) -> Out
         ..steady
     };
     tell(steady::run(setup, &over_rest, seed).await?);
+    for summary in availability::run(setup, &availability::Options::default()).await? {
+        tell(summary);
+    }
     tell(rush::run(setup, &rush::Options::default()).await?);
     for summary in tenants::run(setup, &tenants::Options::default(), seed).await? {
         tell(summary);

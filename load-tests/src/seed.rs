@@ -38,6 +38,12 @@ fn id(kind: Kind, number: u64) -> Uuid {
     Uuid::from_u128(((kind as u128) << 96) | version_and_variant | u128::from(number))
 }
 
+/// The calendar of a seeded dentist, operatory or patient: its kind is the one before.
+#[must_use]
+pub fn calendar_of(resource: Uuid) -> Uuid {
+    Uuid::from_u128(resource.as_u128() - (1 << 96))
+}
+
 /// [`id`] in SQL.
 const SEED_ID: &str = "CREATE FUNCTION pg_temp.seed_id(kind int, number bigint) RETURNS uuid \
     LANGUAGE sql IMMUTABLE AS $$ SELECT (lpad(to_hex(kind), 8, '0') || '-0000-4000-8000-' \
@@ -234,6 +240,23 @@ impl Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resource_tells_its_calendar() {
+        let size = Size {
+            tenants: 3,
+            dentists: 2,
+            patients: 5,
+        };
+        let practice = size.practice(2);
+        let (dentist, operatory) = (practice.dentist(1), practice.operatory(1));
+        assert_eq!(calendar_of(dentist.id), dentist.calendar);
+        assert_eq!(calendar_of(operatory.id), operatory.calendar);
+        assert_eq!(
+            calendar_of(practice.patient(4)),
+            id(Kind::PatientCalendar, 14)
+        );
+    }
 
     #[test]
     fn an_id_is_spelled_as_in_sql() {

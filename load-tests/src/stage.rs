@@ -256,6 +256,17 @@ impl Stage {
         }
     }
 
+    /// Stops the server, for those who go to the database themselves; answers its address.
+    ///
+    /// # Errors
+    /// When the server does not stop by itself.
+    pub async fn without_server(&mut self) -> Outcome<&str> {
+        if let Some(server) = self.server.take() {
+            server.stop().await?;
+        }
+        Ok(&self.database.url)
+    }
+
     /// Starts the server again on its port; answers how long it took until it was ready.
     ///
     /// # Errors

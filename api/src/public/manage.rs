@@ -187,9 +187,9 @@ impl Opened {
             key,
             command,
         };
-        let reply = actions::execute(app, request)
+        let reply = actions::attempt(app, request)
             .await
-            .map_err(|refusal| Problem::from(refusal).without_conflict())?;
+            .map_err(Problem::without_conflict)?;
         if let Done::Appointment(appointment) = reply.done {
             self.appointment = *appointment;
         }

@@ -12,6 +12,7 @@ use engine::scheduling::placement::{self, Asker, Wish};
 use engine::scheduling::rejection::{Missing, Rejection};
 use engine::scheduling::rulebook::{Provider, RuleBook, Treatment};
 use schema::ids::{ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
+use schema::models::hold::Hold;
 use schema::span::Span;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -27,10 +28,6 @@ use query::{Asked, AvailabilityQuery, ExplainQuery, OrderName};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
-/// Slots that a refusal names instead.
-const ALTERNATIVES: usize = 3;
-/// How far ahead they are looked for, in minutes.
-const ALTERNATIVES_WITHIN: i64 = 14 * schema::span::DAY;
 
 /// A start that can be booked.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -74,6 +71,17 @@ impl From<Slot> for SlotView {
             mine: None,
             tenant_id: None,
             treatment_id: None,
+        }
+    }
+}
+
+impl SlotView {
+    /// A slot, and whether it is the time that the asker holds.
+    fn of(slot: Slot, own: Option<&Hold>) -> Self {
+        let mine = own.is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
+        Self {
+            mine: mine.then_some(true),
+            ..Self::from(slot)
         }
     }
 }
@@ -134,10 +142,7 @@ async fn search_for(
     let rules = app.engine.rules(tenant).await?;
     let treatment = treatment(&rules, query.treatment, asker)?;
     let providers = providers(&rules, treatment, &query.dentist)?;
-    let own = match &query.hold_token {
-        Some(token) => app.engine.hold_of(tenant, token).await?,
-        None => None,
-    };
+    let own = own_hold(app, tenant, query).await?;
     let search = Search {
         providers,
         operatories: operatories(&rules, query)?,
@@ -148,17 +153,21 @@ async fn search_for(
         ..Search::any(&rules, treatment, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
-    let view = |slot: Slot| {
-        let mine = own
-            .as_ref()
-            .is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
-        SlotView {
-            mine: mine.then_some(true),
-            ..SlotView::from(slot)
-        }
-    };
+    let slots = slots.into_iter();
     Ok(Slots {
-        slots: slots.into_iter().map(view).collect(),
+        slots: slots.map(|slot| SlotView::of(slot, own.as_ref())).collect(),
+    })
+}
+
+/// The hold whose token the asker shows, where it is this practice's.
+async fn own_hold(
+    app: &App,
+    tenant: TenantId,
+    query: &AvailabilityQuery,
+) -> Result<Option<Hold>, Problem> {
+    Ok(match &query.hold_token {
+        Some(token) => app.engine.hold_of(tenant, token).await?,
+        None => None,
     })
 }
 
@@ -195,10 +204,12 @@ async fn find_in_several(
         let Some(treatment) = own.or_else(|| book.treatments.values().find(same)) else {
             continue;
         };
+        let own = own_hold(app, book.tenant, query).await?;
         let mut search = Search {
             duration: query.duration,
             order,
             limit,
+            own: Own::holds(own.iter().map(|hold| hold.id)),
             ..Search::any(book, treatment, range, Asker::Staff)
         };
         if !query.dentist.is_empty() {
@@ -216,7 +227,7 @@ async fn find_in_several(
         slots.extend(found.into_iter().map(|slot| SlotView {
             tenant_id: Some(book.tenant),
             treatment_id: Some(treatment.id),
-            ..SlotView::from(slot)
+            ..SlotView::of(slot, own.as_ref())
         }));
     }
     if query.dentist.iter().any(|id| !known.0.contains(id)) {
@@ -441,49 +452,4 @@ pub async fn explain_for(
             .map(|reason| ReasonView::new(reason, &rules))
             .collect(),
     })
-}
-
-/// A refusal because of taken time, with what could be booked instead: the next slots of the same
-/// dentist. Whatever goes wrong in looking for them, the refusal stands.
-pub async fn with_alternatives(
-    app: &App,
-    tenant: TenantId,
-    refusal: Problem,
-    wanted: &Wanted,
-) -> Problem {
-    if refusal.code != "slot_taken" {
-        return refusal;
-    }
-    let Ok(rules) = app.engine.rules(tenant).await else {
-        return refusal;
-    };
-    let named = placement::named(&rules, wanted.provider, wanted.treatment);
-    let range = Span::lasting(wanted.start, ALTERNATIVES_WITHIN);
-    let (Ok((provider, treatment)), Some(range)) = (named, range) else {
-        return refusal;
-    };
-    let search = Search {
-        providers: vec![provider],
-        duration: wanted.duration,
-        limit: ALTERNATIVES,
-        ..Search::any(&rules, treatment, range, Asker::Staff)
-    };
-    let Ok(slots) = app.engine.availability(&rules, &search).await else {
-        return refusal;
-    };
-    let slots = slots.into_iter().map(SlotView::from);
-    refusal.with_alternatives(
-        slots
-            .filter_map(|slot| serde_json::to_value(slot).ok())
-            .collect(),
-    )
-}
-
-/// What was to be booked.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted {
-    pub provider: ProviderId,
-    pub treatment: TreatmentId,
-    pub start: schema::span::Minute,
-    pub duration: Option<i64>,
 }

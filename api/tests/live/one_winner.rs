@@ -122,3 +122,37 @@ async fn one_patient_at_two_dentists() {
     }
     world.end().await;
 }
+
+/// Series that overlap in some of their weeks: one has all of its visits, the others have none.
+#[actix_web::test]
+async fn series_over_the_same_weeks() {
+    const WEEKS: u64 = 6;
+    let world = World::new().await;
+    for round in 0..4 {
+        let bodies: Vec<Value> = (0..24)
+            .map(|n: u64| {
+                json!({
+                    "patientId": world.patient(usize::try_from(n).unwrap()),
+                    "dentistId": world.dentist(0),
+                    "treatmentId": world.practice.short,
+                    "start": world.at(1 + 7 * (n % 3), 9 + round, 0),
+                    "rrule": format!("FREQ=WEEKLY;COUNT={WEEKS}"),
+                })
+            })
+            .collect();
+        let asks = bodies.iter().map(|body| world.post("/series", body));
+        let answers: Vec<_> = join_all(asks)
+            .await
+            .iter()
+            .map(|answer| (answer.status, answer.code().to_owned()))
+            .collect();
+        assert_one_winner(u64::from(round), &answers, &["slot_taken"]);
+        let at = |day| world.at(day, 0, 0).format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let calendar = world.practice.dentists[0].1;
+        let path = format!("/calendars/{calendar}?from={}&to={}", at(0), at(60));
+        let calendar = world.get(&path).await.expect(200);
+        let visits = calendar["entries"].as_array().unwrap().len();
+        assert_eq!(visits as u64, WEEKS * u64::from(round + 1), "{calendar}");
+    }
+    world.end().await;
+}

@@ -4,7 +4,7 @@ use reqwest::Method;
 use schema::test_db::practice::Practice;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{Answer, World};
 
 /// The query of a search on the local day after tomorrow.
 fn day(world: &World, more: &str) -> String {
@@ -156,13 +156,51 @@ async fn what_is_in_the_way_is_told_to_those_who_may_know() {
     }
     assert!(!reason["detail"].as_str().unwrap().contains("appointment"));
 
-    // A booking that is refused hears of the next times.
-    let refused = world
+    world.end().await;
+}
+
+#[actix_web::test]
+async fn who_is_refused_hears_what_is_free_instead() {
+    let world = World::new().await;
+    let start = world.at(2, 9, 0);
+    let first = world.booking(0, 0, start);
+    world.post("/appointments", &first).await.expect(201);
+    let next = world.booking(2, 0, world.at(2, 12, 30));
+    world.post("/appointments", &next).await.expect(201);
+    let mine = world.booking(1, 0, world.at(2, 12, 0));
+    let mine = world.post("/appointments", &mine).await.expect(201);
+    let path = |end: &str| format!("/appointments/{}/{end}", mine["id"].as_str().unwrap());
+    let instead = |refused: &Answer, code: &str| -> Vec<Value> {
+        assert_eq!((refused.status, refused.code()), (409, code), "{refused:?}");
+        let slots = refused.body["alternatives"].as_array().unwrap();
+        assert_eq!(slots.len(), 3, "{refused:?}");
+        slots.iter().map(|slot| slot["start"].clone()).collect()
+    };
+
+    let taken = world
         .post("/appointments", &world.booking(1, 0, start))
         .await;
-    assert_eq!((refused.status, refused.code()), (409, "slot_taken"));
-    let instead = refused.body["alternatives"].as_array().unwrap();
-    assert_eq!(instead.len(), 3, "{refused:?}");
-    assert_eq!(instead[0]["start"], json!(world.at(2, 9, 30)));
+    assert_eq!(instead(&taken, "slot_taken")[0], json!(world.at(2, 9, 30)));
+    let held = json!({ "dentistId": world.practice.dentists[0].0,
+        "treatmentId": world.practice.short, "start": start });
+    let held = world.post("/holds", &held).await;
+    assert_eq!(instead(&held, "slot_taken")[0], json!(world.at(2, 9, 30)));
+    let moved = world
+        .post(&path("reschedule"), &json!({ "start": start }))
+        .await;
+    assert_eq!(instead(&moved, "slot_taken")[0], json!(world.at(2, 9, 30)));
+    // Its own time counts as free, the next one's does not.
+    let longer = world
+        .post(&path("resize"), &json!({ "duration": 60 }))
+        .await;
+    assert_eq!(instead(&longer, "slot_taken")[0], json!(world.at(2, 13, 0)));
+    // Only times at which the patient can come.
+    let mut busy = world.booking(1, 1, world.at(2, 12, 0));
+    busy["operatoryId"] = json!(world.practice.operatories[1].0);
+    let busy = world.post("/appointments", &busy).await;
+    assert_eq!(
+        instead(&busy, "patient_busy")[0],
+        json!(world.at(2, 12, 30))
+    );
     world.end().await;
 }

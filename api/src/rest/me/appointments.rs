@@ -212,18 +212,18 @@ async fn act(
     let key = key(request)?;
     actions::check_key(key.as_deref())?;
     let tenant = TenantId(found.tenant_id);
-    let reply = app
-        .engine
-        .execute(Request {
-            tenant,
-            asker: Asker::Public,
-            principal: principal.actor(),
-            user: principal.user(),
-            origin: Who::from(principal).in_tenant(tenant).origin(),
-            key,
-            command,
-        })
-        .await?;
+    let request = Request {
+        tenant,
+        asker: Asker::Public,
+        principal: principal.actor(),
+        user: principal.user(),
+        origin: Who::from(principal).in_tenant(tenant).origin(),
+        key,
+        command,
+    };
+    let reply = actions::attempt(app, request)
+        .await
+        .map_err(Problem::without_conflict)?;
     let mut view = AppointmentView::of(&reply, true)?;
     // The practice's own.
     view.notes = None;
