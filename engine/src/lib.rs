@@ -12,6 +12,8 @@ pub mod failure;
 pub mod feed;
 mod housekeeper;
 pub mod ics;
+#[cfg(feature = "mutations")]
+pub mod mutations;
 mod plan;
 mod poller;
 mod reaper;
