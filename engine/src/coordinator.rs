@@ -35,10 +35,10 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
         Some(key) => Some(parts.keys.lock(key).await),
         None => None,
     };
-    if let Some(key) = &key {
-        if let Some((answer, fingerprint)) = parts.store.answer(key).await? {
-            return replay(key, answer, &fingerprint);
-        }
+    if let Some(key) = &key
+        && let Some((answer, fingerprint)) = parts.store.answer(key).await?
+    {
+        return replay(key, answer, &fingerprint);
     }
     let outcome = decide(parts, &request, key.as_ref()).await;
     if let (Some(key), Err(Refusal::Rejected(_))) = (&key, &outcome) {
