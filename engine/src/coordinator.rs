@@ -58,7 +58,14 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
     let mut may_expire = true;
     let mut tries = 0;
     while tries < TRIES {
-        let plan = plan(parts, request, key, &avoid, may_expire).await?;
+        let plan = match plan(parts, request, key, &avoid, may_expire).await {
+            // What was read does not fit together: something was committed in between.
+            Err(Refusal::Failed(Failure::Busy)) => {
+                tries += 1;
+                continue;
+            }
+            plan => plan?,
+        };
         if plan.is_empty() {
             return Ok(nothing_to_do(&plan));
         }
@@ -235,9 +242,11 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
         cells: Vec::with_capacity(plan.asks.len()),
     };
     let asks = plan.asks.iter();
-    #[cfg(feature = "mutations")]
-    let asks = crate::mutations::ordered(asks);
+    #[cfg(feature = "simulation")]
+    let asks = crate::simulated::ordered(asks);
     for (id, ask) in asks {
+        #[cfg(feature = "simulation")]
+        crate::simulated::pause().await;
         let Some(cell) = plan.cells.get(id) else {
             return Err(Failure::Internal);
         };

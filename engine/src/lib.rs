@@ -12,8 +12,6 @@ pub mod failure;
 pub mod feed;
 mod housekeeper;
 pub mod ics;
-#[cfg(feature = "mutations")]
-pub mod mutations;
 mod plan;
 mod poller;
 mod reaper;
@@ -21,6 +19,8 @@ mod registry;
 mod rules_cache;
 pub mod scheduling;
 pub mod settings;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 pub mod store;
 pub mod tokens;
 pub mod waitlist;

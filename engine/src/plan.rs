@@ -175,13 +175,20 @@ impl Planner<'_> {
         ids: impl IntoIterator<Item = CalendarId>,
     ) -> Result<BTreeMap<CalendarId, Arc<Cell>>, Refusal> {
         let ids: Vec<CalendarId> = ids.into_iter().collect();
+        // A patient's that nobody has used in a while may be forgotten while another one is loaded,
+        // but not while somebody has it.
+        let loaded = ids.iter().filter_map(|id| self.directory().loaded(*id));
+        let kept: Vec<Arc<Cell>> = loaded.collect();
         self.directory().ensure(&ids).await?;
-        ids.into_iter()
+        let cells = ids
+            .into_iter()
             .map(|id| {
                 let cell = self.directory().loaded(id);
                 Ok((id, cell.ok_or(Rejection::NotFound(Missing::Calendar))?))
             })
-            .collect()
+            .collect();
+        drop(kept);
+        cells
     }
 
     /// Loads what visits of the practice can take, with those patients' calendars.
@@ -259,7 +266,8 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// The claims that an appointment has now, as its calendars have them.
+    /// The claims that an appointment has now, as its calendars have them. The row may be newer than
+    /// what they have heard: then they catch up first, or its time would never be given back.
     async fn held_by(&self, appointment: &Appointment) -> Result<Held, Refusal> {
         let expected = match appointment.status.takes_time() {
             true => pattern::claims(&appointment.pattern, appointment.span.start()),
@@ -271,19 +279,41 @@ impl Planner<'_> {
             .map(|placed| placed.calendar_id)
             .collect();
         let cells = self.cells(calendars).await?;
-        let mut held = BTreeMap::new();
-        for (id, cell) in cells {
-            let timeline = cell.timeline();
-            let spans = expected.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let claims: Vec<Arc<Claim>> = spans
-                .iter()
-                .flat_map(|span| timeline.overlapping(*span))
-                .filter(|claim| claim.belongs_to(appointment.id))
-                .cloned()
-                .collect();
-            held.insert(id, claims);
+        let look = || -> Held {
+            let held = cells.iter().map(|(id, cell)| {
+                let timeline = cell.timeline();
+                let spans = expected.get(id).map(Vec::as_slice).unwrap_or_default();
+                let claims = spans.iter().flat_map(|span| timeline.overlapping(*span));
+                let own = claims.filter(|claim| claim.belongs_to(appointment.id));
+                (*id, own.cloned().collect())
+            });
+            held.collect()
+        };
+        let is_all = |held: &Held| {
+            expected.iter().all(|(id, spans)| {
+                let held = held.get(id).map(Vec::as_slice).unwrap_or_default();
+                spans.iter().eq(held.iter().map(|claim| &claim.span))
+            })
+        };
+        let held = look();
+        if is_all(&held) {
+            return Ok(held);
         }
-        Ok(held)
+        for id in cells.keys() {
+            self.directory().catch_up(*id).await?;
+        }
+        let held = look();
+        if is_all(&held) {
+            return Ok(held);
+        }
+        let store = &self.parts.store;
+        let now = store.appointments(self.request.tenant, &[appointment.id]);
+        match now.await?.first() {
+            // Long over: its claims have been put away.
+            Some(now) if now.version == appointment.version => Ok(held),
+            // It has changed between the two looks.
+            _ => Err(Failure::Busy.into()),
+        }
     }
 
     /// One visit's new state, which is also the answer.
