@@ -13,7 +13,8 @@ mod swap;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use schema::commit::holds::HoldChanges;
 use schema::commit::{Change, Key};
@@ -86,6 +87,33 @@ impl Plan {
     }
 }
 
+/// What a command's plans have come upon.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    calendars: Mutex<BTreeSet<CalendarId>>,
+    overtaken: AtomicBool,
+}
+
+impl Looked {
+    fn at(&self, ids: &[CalendarId]) {
+        let calendars = self.calendars.lock();
+        calendars
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(ids);
+    }
+
+    /// The calendars that were looked at, beside those of the practice's rules.
+    pub(crate) fn calendars(&self) -> BTreeSet<CalendarId> {
+        let calendars = self.calendars.lock();
+        calendars.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a plan failed because its subject was changed while it was made.
+    pub(crate) fn take_overtaken(&self) -> bool {
+        self.overtaken.swap(false, Ordering::AcqRel)
+    }
+}
+
 /// Plans a command. `may_expire`: whether holds whose time looks over may make room.
 pub(crate) async fn plan(
     parts: &Parts,
@@ -93,6 +121,7 @@ pub(crate) async fn plan(
     key: Option<&Key>,
     avoid: &BTreeSet<CalendarId>,
     may_expire: bool,
+    looked: &Looked,
 ) -> Result<Plan, Refusal> {
     let planner = Planner {
         parts,
@@ -100,6 +129,7 @@ pub(crate) async fn plan(
         key,
         avoid,
         may_expire,
+        looked,
     };
     let mut plan = match &request.command {
         Command::Book(book) => planner.book(book).await,
@@ -140,13 +170,17 @@ pub(crate) async fn preview(parts: &Parts, request: &Request) -> Result<Done, Re
         key: None,
         avoid: &BTreeSet::new(),
         may_expire: false,
+        looked: &Looked::default(),
     };
     match &request.command {
         Command::BookSeries(wanted) => series::preview(&planner, wanted).await,
         Command::Replan(wanted) => replan::preview(&planner, wanted).await,
-        _ => Ok(plan(parts, request, None, &BTreeSet::new(), false)
-            .await?
-            .done),
+        _ => {
+            let (none, looked) = (BTreeSet::new(), Looked::default());
+            Ok(plan(parts, request, None, &none, false, &looked)
+                .await?
+                .done)
+        }
     }
 }
 
@@ -157,6 +191,7 @@ struct Planner<'a> {
     avoid: &'a BTreeSet<CalendarId>,
     /// Whether holds whose time is over may go: not once the database's clock has said otherwise.
     may_expire: bool,
+    looked: &'a Looked,
 }
 
 impl Planner<'_> {
@@ -176,6 +211,7 @@ impl Planner<'_> {
     ) -> Result<BTreeMap<CalendarId, Arc<Cell>>, Refusal> {
         let ids: Vec<CalendarId> = ids.into_iter().collect();
         self.directory().ensure(&ids).await?;
+        self.looked.at(&ids);
         ids.into_iter()
             .map(|id| {
                 let cell = self.directory().loaded(id);
@@ -190,7 +226,11 @@ impl Planner<'_> {
         rules: &RuleBook,
         patients: impl IntoIterator<Item = CalendarId>,
     ) -> Result<(), Refusal> {
-        let ids: Vec<CalendarId> = rules.calendars().chain(patients).collect();
+        let own = rules.calendars();
+        let mut ids: Vec<CalendarId> = own.collect();
+        let practice = ids.len();
+        ids.extend(patients);
+        self.looked.at(&ids[practice..]);
         Ok(self.directory().ensure(&ids).await?)
     }
 
@@ -272,18 +312,40 @@ impl Planner<'_> {
             .collect();
         let cells = self.cells(calendars).await?;
         let mut held = BTreeMap::new();
+        let mut differ = false;
         for (id, cell) in cells {
-            let timeline = cell.timeline();
             let spans = expected.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let claims: Vec<Arc<Claim>> = spans
-                .iter()
-                .flat_map(|span| timeline.overlapping(*span))
-                .filter(|claim| claim.belongs_to(appointment.id))
-                .cloned()
-                .collect();
+            let look = || -> Vec<Arc<Claim>> {
+                let timeline = cell.timeline();
+                let there = spans.iter().flat_map(|span| timeline.overlapping(*span));
+                there
+                    .filter(|claim| claim.belongs_to(appointment.id))
+                    .cloned()
+                    .collect()
+            };
+            let mut claims = look();
+            if claims.len() != spans.len() {
+                // The row was committed by another process, or a moment ago: it is in the log.
+                self.directory().catch_up(id).await?;
+                claims = look();
+                differ |= claims.len() != spans.len();
+            }
             held.insert(id, claims);
         }
+        if differ && self.has_changed(appointment).await? {
+            self.looked.overtaken.store(true, Ordering::Release);
+            return Err(Failure::Busy.into());
+        }
         Ok(held)
+    }
+
+    /// Whether an appointment is not any more what it was when it was read. What its calendars have
+    /// of it differs also when its claims have been put away.
+    async fn has_changed(&self, before: &Appointment) -> Result<bool, Refusal> {
+        let id = [before.id];
+        let store = &self.parts.store;
+        let found = store.appointments(self.request.tenant, &id).await?;
+        Ok(found.first().map(|now| now.version) != Some(before.version))
     }
 
     /// One visit's new state, which is also the answer.
