@@ -282,7 +282,10 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
         change: plan.change.tx,
         cells: Vec::with_capacity(plan.asks.len()),
     };
-    for (id, ask) in &plan.asks {
+    let asks = plan.asks.iter();
+    #[cfg(feature = "mutations")]
+    let asks = crate::mutations::ordered(asks);
+    for (id, ask) in asks {
         let Some(cell) = plan.cells.get(id) else {
             return Err(Failure::Internal);
         };

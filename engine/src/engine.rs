@@ -325,7 +325,16 @@ impl Engine {
     /// Makes the actor of a calendar panic: for tests of what happens then.
     #[doc(hidden)]
     pub fn break_actor(&self, id: CalendarId) {
-        self.0.parts.registry.break_actor(id);
+        if let Some(cell) = self.0.parts.directory.loaded(id) {
+            self.0.parts.registry.break_actor(&cell);
+        }
+    }
+
+    /// How many changes the actors have reserved time for or let wait: for tests of what is left
+    /// behind.
+    #[doc(hidden)]
+    pub async fn unsettled(&self) -> usize {
+        self.0.parts.registry.unsettled().await
     }
 
     /// Takes no more commands, finishes those in flight, and ends.

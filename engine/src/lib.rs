@@ -14,6 +14,8 @@ pub mod feed;
 mod housekeeper;
 pub mod ics;
 mod listener;
+#[cfg(feature = "mutations")]
+pub mod mutations;
 mod plan;
 mod poller;
 mod reaper;
