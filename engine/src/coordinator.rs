@@ -1,5 +1,7 @@
 //! Runs one command: plan, reserve in ascending order of calendars, commit, answer.
 
+mod refusal;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -17,10 +19,11 @@ use crate::commit_queue::{Outcome, Pending};
 use crate::directory::Cell;
 use crate::engine::Parts;
 use crate::failure::{Failure, Refusal};
-use crate::plan::{Plan, plan};
+use crate::plan::{Looked, Plan, plan};
 use crate::registry::{Registry, Undelivered};
 use crate::scheduling::rejection::{Conflict, Rejection};
 use crate::scheduling::reservation::Answer;
+use refusal::{Check, Ended, Grounds, Question, Verified};
 
 /// How often a command is decided again on something newer before it is `busy`.
 const TRIES: u32 = 3;
@@ -40,38 +43,64 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
     {
         return replay(key, answer, &fingerprint);
     }
-    let outcome = decide(parts, &request, key.as_ref()).await;
-    if let (Some(key), Err(Refusal::Rejected(_))) = (&key, &outcome) {
-        // What is in the way may be this very command: sent before, its answer lost, and
-        // committed since the first look.
-        if let Some((answer, fingerprint)) = parts.store.answer(key).await? {
-            return replay(key, answer, &fingerprint);
+    let looked = Looked::default();
+    let mut verified = Verified::default();
+    loop {
+        let (rejection, grounds) = match decide(parts, &request, key.as_ref(), &looked).await {
+            Ok(reply) => return Ok(reply),
+            Err(Ended::Failed(failure)) => return Err(failure.into()),
+            Err(Ended::Refused(rejection, grounds)) => (rejection, grounds),
+        };
+        let question = Question {
+            request: &request,
+            key: key.as_ref(),
+            looked: &looked,
+            grounds,
+        };
+        let checking = question.check(parts, &mut verified);
+        let checking = tokio::time::timeout(parts.settings.commit_deadline, checking);
+        match checking.await.unwrap_or(Err(Failure::Unavailable))? {
+            Check::Stands => return Err(rejection.into()),
+            Check::Again => {}
+            Check::Answered(answer, fingerprint) => {
+                return match &key {
+                    Some(key) => replay(key, answer, &fingerprint),
+                    None => Err(Failure::Internal.into()),
+                };
+            }
         }
     }
-    outcome
 }
 
 /// Plans, reserves and commits, again on something newer where that is needed.
-async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<Reply, Refusal> {
+async fn decide(
+    parts: &Parts,
+    request: &Request,
+    key: Option<&Key>,
+    looked: &Looked,
+) -> Result<Reply, Ended> {
     let deadline = Instant::now() + parts.settings.reserve_deadline;
     let mut avoid = BTreeSet::new();
     let mut may_expire = true;
     let mut tries = 0;
     while tries < TRIES {
-        let plan = match plan(parts, request, key, &avoid, may_expire).await {
-            // What was read does not fit together: something was committed in between.
-            Err(Refusal::Failed(Failure::Busy)) => {
+        let plan = match plan(parts, request, key, &avoid, may_expire, looked).await {
+            Err(_) if looked.take_overtaken() => {
                 tries += 1;
                 continue;
             }
-            plan => plan?,
+            planned => planned?,
         };
         if plan.is_empty() {
             return Ok(nothing_to_do(&plan));
         }
         let reserved = match reserve(parts, &plan, deadline).await? {
             Reservation::Granted(reserved) => reserved,
-            Reservation::Taken(calendar, claim) => {
+            Reservation::Taken {
+                calendar,
+                version,
+                claim,
+            } => {
                 // Something else can be chosen, unless that has been tried.
                 if plan.chosen.contains(&calendar) && avoid.insert(calendar) {
                     continue;
@@ -81,7 +110,12 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 if plan.again && tries < TRIES {
                     continue;
                 }
-                return Err(taken(&plan, calendar, &claim).into());
+                let grounds = match avoid.is_empty() {
+                    true => Grounds::Claim { calendar, version },
+                    // What else could be chosen was taken by other claims.
+                    false => Grounds::Published,
+                };
+                return Err(Ended::Refused(taken(&plan, calendar, &claim), grounds));
             }
             Reservation::Moved => {
                 tries += 1;
@@ -108,7 +142,7 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 fingerprint,
             } => {
                 return match key {
-                    Some(key) => replay(key, answer, &fingerprint),
+                    Some(key) => Ok(replay(key, answer, &fingerprint)?),
                     None => Err(Failure::Internal.into()),
                 };
             }
@@ -130,7 +164,9 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 tries += 1;
                 may_expire = false;
             }
-            Outcome::OverLimit => return Err(Rejection::HoldLimit.into()),
+            Outcome::OverLimit => {
+                return Err(Ended::Refused(Rejection::HoldLimit, Grounds::Database));
+            }
             Outcome::Failed => return Err(Failure::Unavailable.into()),
         }
     }
@@ -227,7 +263,12 @@ impl Drop for Reserved {
 
 enum Reservation {
     Granted(Reserved),
-    Taken(CalendarId, Arc<Claim>),
+    Taken {
+        calendar: CalendarId,
+        /// Or a later one, at which the calendar has the claim.
+        version: i64,
+        claim: Arc<Claim>,
+    },
     Gone(CalendarId),
     /// The plan told of a state that is no more.
     Moved,
@@ -253,6 +294,7 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
         // Before asking: giving up takes the question back too.
         reserved.cells.push((Arc::clone(cell), 0));
         let mut asked = 0;
+        let version = cell.version();
         let answer = loop {
             let (answer, heard) = oneshot::channel();
             asked += 1;
@@ -278,7 +320,13 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
                     *decided = version;
                 }
             }
-            Answer::Taken(claim) => return Ok(Reservation::Taken(*id, claim)),
+            Answer::Taken(claim) => {
+                return Ok(Reservation::Taken {
+                    calendar: *id,
+                    version,
+                    claim,
+                });
+            }
             Answer::Gone(_) => return Ok(Reservation::Gone(*id)),
             // Another visit of the day was committed meanwhile: the next plan knows it.
             Answer::Capped => return Ok(Reservation::Moved),

@@ -229,6 +229,11 @@ impl Directory {
         });
     }
 
+    /// Those that are loaded.
+    pub(crate) fn ids(&self) -> Vec<CalendarId> {
+        self.cells.iter().map(|cell| cell.id).collect()
+    }
+
     /// How many calendars are loaded.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -13,6 +13,7 @@ use schema::ids::{CalendarId, ClinicId, TenantId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
+use crate::bus::{Bus, Topic};
 use crate::clock::Clock;
 use crate::command::{Command, Done, Reply, Request, Target};
 use crate::commit_queue::CommitQueue;
@@ -21,6 +22,7 @@ use crate::directory::published::Shelves;
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
+use crate::listener::RulesOf;
 use crate::plan;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
@@ -32,6 +34,7 @@ use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 use crate::settings::Settings;
+use crate::standing::Standing;
 use crate::store::Store;
 
 pub use start::StartError;
@@ -45,6 +48,9 @@ pub(crate) struct Parts {
     pub registry: Arc<Registry>,
     pub rules: Arc<RulesCache>,
     pub queue: Arc<CommitQueue>,
+    pub standing: Standing,
+    pub bus: Arc<Bus>,
+    pub compared: watch::Sender<u64>,
     pub keys: KeyLocks,
     pub shelves: Shelves,
 }
@@ -88,6 +94,19 @@ impl Engine {
     #[must_use]
     pub fn epoch(&self) -> Uuid {
         self.0.epoch
+    }
+
+    /// What carries messages between nodes.
+    #[must_use]
+    pub fn bus(&self) -> &Arc<Bus> {
+        &self.0.parts.bus
+    }
+
+    /// Counts how often the connection to the database was lost and everything compared since:
+    /// horizons of before then mean nothing.
+    #[must_use]
+    pub fn begun_again(&self) -> watch::Receiver<u64> {
+        self.0.parts.compared.subscribe()
     }
 
     #[must_use]
@@ -232,14 +251,16 @@ impl Engine {
     }
 
     /// Hours, treatments or policies of a tenant have just been changed by this process: what it is
-    /// asked next it answers by the new ones.
+    /// asked next it answers by the new ones, and so do other nodes.
     pub fn rules_changed(&self, tenant: TenantId) {
         self.0.parts.rules.forget(tenant);
+        self.0.parts.bus.say(Topic::Rules, &RulesOf::Tenant(tenant));
     }
 
     /// As [`Self::rules_changed`], of a clinic: for every tenant that works there.
     pub fn clinic_rules_changed(&self, clinic: ClinicId) {
         self.0.parts.rules.forget_clinic(clinic);
+        self.0.parts.bus.say(Topic::Rules, &RulesOf::Clinic(clinic));
     }
 
     /// Wakes whenever rules may have changed: ask [`Self::rules`] then. A book that is the same

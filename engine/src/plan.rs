@@ -13,7 +13,8 @@ mod swap;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use schema::commit::holds::HoldChanges;
 use schema::commit::{Change, Key};
@@ -86,6 +87,33 @@ impl Plan {
     }
 }
 
+/// What a command's plans have come upon.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    calendars: Mutex<BTreeSet<CalendarId>>,
+    overtaken: AtomicBool,
+}
+
+impl Looked {
+    fn at(&self, ids: &[CalendarId]) {
+        let calendars = self.calendars.lock();
+        calendars
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(ids);
+    }
+
+    /// The calendars that were looked at, beside those of the practice's rules.
+    pub(crate) fn calendars(&self) -> BTreeSet<CalendarId> {
+        let calendars = self.calendars.lock();
+        calendars.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a plan failed because its subject was changed while it was made.
+    pub(crate) fn take_overtaken(&self) -> bool {
+        self.overtaken.swap(false, Ordering::AcqRel)
+    }
+}
+
 /// Plans a command. `may_expire`: whether holds whose time looks over may make room.
 pub(crate) async fn plan(
     parts: &Parts,
@@ -93,6 +121,7 @@ pub(crate) async fn plan(
     key: Option<&Key>,
     avoid: &BTreeSet<CalendarId>,
     may_expire: bool,
+    looked: &Looked,
 ) -> Result<Plan, Refusal> {
     let planner = Planner {
         parts,
@@ -100,6 +129,7 @@ pub(crate) async fn plan(
         key,
         avoid,
         may_expire,
+        looked,
     };
     let mut plan = match &request.command {
         Command::Book(book) => planner.book(book).await,
@@ -140,13 +170,17 @@ pub(crate) async fn preview(parts: &Parts, request: &Request) -> Result<Done, Re
         key: None,
         avoid: &BTreeSet::new(),
         may_expire: false,
+        looked: &Looked::default(),
     };
     match &request.command {
         Command::BookSeries(wanted) => series::preview(&planner, wanted).await,
         Command::Replan(wanted) => replan::preview(&planner, wanted).await,
-        _ => Ok(plan(parts, request, None, &BTreeSet::new(), false)
-            .await?
-            .done),
+        _ => {
+            let (none, looked) = (BTreeSet::new(), Looked::default());
+            Ok(plan(parts, request, None, &none, false, &looked)
+                .await?
+                .done)
+        }
     }
 }
 
@@ -157,6 +191,7 @@ struct Planner<'a> {
     avoid: &'a BTreeSet<CalendarId>,
     /// Whether holds whose time is over may go: not once the database's clock has said otherwise.
     may_expire: bool,
+    looked: &'a Looked,
 }
 
 impl Planner<'_> {
@@ -180,6 +215,7 @@ impl Planner<'_> {
         let loaded = ids.iter().filter_map(|id| self.directory().loaded(*id));
         let kept: Vec<Arc<Cell>> = loaded.collect();
         self.directory().ensure(&ids).await?;
+        self.looked.at(&ids);
         let cells = ids
             .into_iter()
             .map(|id| {
@@ -197,7 +233,11 @@ impl Planner<'_> {
         rules: &RuleBook,
         patients: impl IntoIterator<Item = CalendarId>,
     ) -> Result<(), Refusal> {
-        let ids: Vec<CalendarId> = rules.calendars().chain(patients).collect();
+        let own = rules.calendars();
+        let mut ids: Vec<CalendarId> = own.collect();
+        let practice = ids.len();
+        ids.extend(patients);
+        self.looked.at(&ids[practice..]);
         Ok(self.directory().ensure(&ids).await?)
     }
 
@@ -279,41 +319,41 @@ impl Planner<'_> {
             .map(|placed| placed.calendar_id)
             .collect();
         let cells = self.cells(calendars).await?;
-        let look = || -> Held {
-            let held = cells.iter().map(|(id, cell)| {
+        let mut held = BTreeMap::new();
+        let mut differ = false;
+        for (id, cell) in cells {
+            let spans = expected.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let look = || -> Vec<Arc<Claim>> {
                 let timeline = cell.timeline();
-                let spans = expected.get(id).map(Vec::as_slice).unwrap_or_default();
-                let claims = spans.iter().flat_map(|span| timeline.overlapping(*span));
-                let own = claims.filter(|claim| claim.belongs_to(appointment.id));
-                (*id, own.cloned().collect())
-            });
-            held.collect()
-        };
-        let is_all = |held: &Held| {
-            expected.iter().all(|(id, spans)| {
-                let held = held.get(id).map(Vec::as_slice).unwrap_or_default();
-                spans.iter().eq(held.iter().map(|claim| &claim.span))
-            })
-        };
-        let held = look();
-        if is_all(&held) {
-            return Ok(held);
+                let there = spans.iter().flat_map(|span| timeline.overlapping(*span));
+                there
+                    .filter(|claim| claim.belongs_to(appointment.id))
+                    .cloned()
+                    .collect()
+            };
+            let mut claims = look();
+            if claims.len() != spans.len() {
+                // The row was committed by another process, or a moment ago: it is in the log.
+                self.directory().catch_up(id).await?;
+                claims = look();
+                differ |= claims.len() != spans.len();
+            }
+            held.insert(id, claims);
         }
-        for id in cells.keys() {
-            self.directory().catch_up(*id).await?;
+        if differ && self.has_changed(appointment).await? {
+            self.looked.overtaken.store(true, Ordering::Release);
+            return Err(Failure::Busy.into());
         }
-        let held = look();
-        if is_all(&held) {
-            return Ok(held);
-        }
+        Ok(held)
+    }
+
+    /// Whether an appointment is not any more what it was when it was read. What its calendars have
+    /// of it differs also when its claims have been put away.
+    async fn has_changed(&self, before: &Appointment) -> Result<bool, Refusal> {
+        let id = [before.id];
         let store = &self.parts.store;
-        let now = store.appointments(self.request.tenant, &[appointment.id]);
-        match now.await?.first() {
-            // Long over: its claims have been put away.
-            Some(now) if now.version == appointment.version => Ok(held),
-            // It has changed between the two looks.
-            _ => Err(Failure::Busy.into()),
-        }
+        let found = store.appointments(self.request.tenant, &id).await?;
+        Ok(found.first().map(|now| now.version) != Some(before.version))
     }
 
     /// One visit's new state, which is also the answer.

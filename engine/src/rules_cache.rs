@@ -92,6 +92,13 @@ impl RulesCache {
         self.told.send_replace(());
     }
 
+    /// Forgets every tenant's.
+    pub(crate) fn forget_all(&self) {
+        self.count_change();
+        self.books.clear();
+        self.told.send_replace(());
+    }
+
     /// Wakes whenever books may have been forgotten.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.told.subscribe()

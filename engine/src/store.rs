@@ -13,7 +13,7 @@ use diesel::QueryResult;
 use futures_util::future::BoxFuture;
 use schema::blocks::BlockClaim;
 use schema::calendars::Loaded;
-use schema::commit::{Answer, Change, CommitError, Committed, Key};
+use schema::commit::{Answer, Change, CommitError, Committed, InDoubt, Key};
 use schema::holds::Stored;
 use schema::ids::{
     AppointmentId, BlockId, CalendarId, ClaimId, EntryId, HoldId, PatientId, ProviderId, SeriesId,
@@ -27,6 +27,7 @@ use schema::models::claim::Event;
 use schema::models::hold::Hold;
 use schema::models::series::Series;
 use schema::models::waitlist::{Entry, Offered};
+use schema::present::{self, Present};
 use schema::rules::TenantRows;
 use schema::span::{Minute, Span};
 use schema::waitlist::OpenOffer;
@@ -37,7 +38,7 @@ pub use postgres::Postgres;
 /// An answer on its way; an error when the database is away.
 pub type Asked<'a, T> = BoxFuture<'a, QueryResult<T>>;
 
-/// One connection that commits, for one writer.
+/// One connection: a writer's, or the poller's.
 pub trait Session: Send {
     /// See [`schema::commit::commit`].
     fn commit<'a>(
@@ -48,7 +49,13 @@ pub trait Session: Send {
     ) -> BoxFuture<'a, Result<Committed, CommitError>>;
 
     /// See [`in_doubt::outcome`].
-    fn outcome(&mut self, xid: i64) -> Asked<'_, in_doubt::Outcome>;
+    fn outcome<'a>(&'a mut self, doubt: &'a InDoubt) -> Asked<'a, in_doubt::Outcome>;
+
+    /// `log::horizon`. Horizons of one session are in the order of time; a session that ends may
+    /// have ended with the server, whose numbers then begin again a little earlier.
+    fn horizon(&mut self) -> Asked<'_, Horizon>;
+    /// `log::news`
+    fn news(&mut self, since: Horizon, node: Uuid) -> Asked<'_, News>;
 }
 
 /// The database, as one process sees it. Each method is the function of `schema` that its comment
@@ -75,10 +82,9 @@ pub trait Store: Send + Sync {
 
     /// `log::after`
     fn events_after(&self, calendar: CalendarId, after: i64, limit: i64) -> Asked<'_, Vec<Event>>;
-    /// `log::horizon`
-    fn horizon(&self) -> Asked<'_, Horizon>;
-    /// `log::news`
-    fn news(&self, since: Horizon, node: Uuid) -> Asked<'_, News>;
+
+    /// `present::read`
+    fn present<'a>(&'a self, asked: &'a present::Asked) -> Asked<'a, Present>;
 
     /// `rules::load_many`
     fn rules<'a>(&'a self, tenants: &'a [TenantId]) -> Asked<'a, Vec<TenantRows>>;

@@ -12,6 +12,7 @@ use schema::models::claim::Event;
 use uuid::Uuid;
 
 use crate::actors::Settle;
+use crate::bus::{Bus, Topic};
 use crate::commit_queue::{CommitQueue, Outcome, Pending};
 use crate::directory::{Applied, Directory, Origin};
 use crate::registry::Registry;
@@ -29,6 +30,7 @@ pub(crate) struct Writer {
     pub queue: Arc<CommitQueue>,
     pub directory: Arc<Directory>,
     pub registry: Arc<Registry>,
+    pub bus: Arc<Bus>,
     pub connection: Option<Box<dyn Session>>,
 }
 
@@ -110,7 +112,7 @@ impl Writer {
         metrics::counter!("denticloud_commit_in_doubt_total").increment(1);
         loop {
             if let Ok(connection) = self.connected().await {
-                match connection.outcome(doubt.xid).await {
+                match connection.outcome(&doubt).await {
                     Ok(in_doubt::Outcome::Committed) => return Some(doubt.committed),
                     Ok(in_doubt::Outcome::Aborted) => return None,
                     Ok(in_doubt::Outcome::InProgress) => {}
@@ -134,12 +136,14 @@ impl Writer {
         }
     }
 
-    /// Applies what was committed, in the order of the versions, then frees and answers.
+    /// Applies what was committed, in the order of the versions, then frees and answers, and tells
+    /// other nodes.
     fn publish(&self, batch: Vec<Pending>, committed: Committed) {
+        let mut events = Vec::new();
         for (mut pending, verdict) in batch.into_iter().zip(committed.verdicts) {
             let outcome = match verdict {
                 Verdict::Committed { positions } => {
-                    self.apply(&mut pending.change, &positions, committed.at);
+                    self.apply(&mut pending.change, &positions, committed.at, &mut events);
                     let result = std::mem::take(&mut pending.change.result);
                     Outcome::Committed(Answer { result, positions })
                 }
@@ -159,13 +163,18 @@ impl Writer {
             };
             self.settle(pending, outcome);
         }
+        if !events.is_empty() {
+            self.bus.say(Topic::Events, &events);
+        }
     }
 
+    /// Applies a change's events; `told` gets those that other nodes are to hear.
     fn apply(
         &self,
         change: &mut Change,
         positions: &BTreeMap<CalendarId, i64>,
         at: chrono::DateTime<chrono::Utc>,
+        told: &mut Vec<Event>,
     ) {
         let tx = change.tx;
         for (calendar, ops) in std::mem::take(&mut change.ops) {
@@ -179,6 +188,9 @@ impl Writer {
                 at,
                 ops,
             };
+            if self.bus.is_up() {
+                told.push(event.clone());
+            }
             if self.directory.apply(event, Origin::Here) == Applied::Gap {
                 // Cannot be while the fence holds; the next decision would be found stale and
                 // catch up from the log.

@@ -28,6 +28,7 @@ use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
 use crate::models::series::Series;
 use holds::HoldChanges;
+use statements::UsedKeys;
 
 pub use judge::{Grounds, judge};
 
@@ -172,7 +173,17 @@ pub enum CommitError {
 #[derive(Debug)]
 pub struct InDoubt {
     pub xid: i64,
+    /// One of the events that it would have written, if any.
+    pub evidence: Option<Evidence>,
     pub committed: Committed,
+}
+
+/// An event that is in the log exactly if its transaction was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    pub calendar: CalendarId,
+    pub version: i64,
+    pub tx: TxId,
 }
 
 /// Commits `changes` in one transaction on a connection of the `engine` role.
@@ -193,7 +204,15 @@ pub async fn commit(
             Ok(()) => Ok(committed),
             // An error that the server sent (a deferred key) rolled it back; silence is doubt.
             Err(error) if is_refusal(&error) => Err(classify(error)),
-            Err(error) => Err(CommitError::InDoubt(error, InDoubt { xid, committed })),
+            Err(error) => {
+                let evidence = evidence(changes, &committed.verdicts);
+                let doubt = InDoubt {
+                    xid,
+                    evidence,
+                    committed,
+                };
+                Err(CommitError::InDoubt(error, doubt))
+            }
         },
         Err(error) => {
             // On a dead connection this fails too, and the transaction is gone all the same.
@@ -201,6 +220,32 @@ pub async fn commit(
             Err(classify(error))
         }
     }
+}
+
+/// A statement that reads the rows of those keys that have been used.
+pub(crate) fn used_keys<'k>(keys: impl IntoIterator<Item = &'k Key>) -> UsedKeys {
+    let mut wanted = UsedKeys::default();
+    for key in keys {
+        wanted.tenant.push(key.tenant);
+        wanted.principal.push(key.principal.clone());
+        wanted.key.push(key.key.clone());
+    }
+    wanted
+}
+
+/// What to look for in the log, should the answer be lost.
+fn evidence(changes: &[Change], verdicts: &[Verdict]) -> Option<Evidence> {
+    changes.iter().zip(verdicts).find_map(|(change, verdict)| {
+        let Verdict::Committed { positions } = verdict else {
+            return None;
+        };
+        let (calendar, version) = positions.first_key_value()?;
+        Some(Evidence {
+            calendar: *calendar,
+            version: *version,
+            tx: change.tx,
+        })
+    })
 }
 
 async fn write(

@@ -19,6 +19,7 @@ pub mod log;
 pub mod migrate;
 pub mod models;
 pub mod patients;
+pub mod present;
 pub mod retention;
 pub mod rules;
 #[allow(missing_debug_implementations)] // generated

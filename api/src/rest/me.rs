@@ -103,7 +103,7 @@ pub async fn link(
         linked.ok_or_else(|| Problem::invalid("token", "counts no more: ask for a new link"))
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     let access = Access::member(user, linked.tenant_id);
     tenancy::transaction(&app.app_pool, &access, async |connection| {
         let who = Who::from(&principal).in_tenant(linked.tenant_id);

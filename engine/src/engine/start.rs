@@ -7,10 +7,11 @@ use actix::{Arbiter, ArbiterHandle};
 use schema::connection::{Role, connect};
 use schema::epoch;
 use schema::ids::CalendarId;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{Engine, Inner, Parts};
+use crate::bus::{self, Bus};
 use crate::clock::Clock;
 use crate::commit_queue::CommitQueue;
 use crate::coordinator::KeyLocks;
@@ -18,11 +19,13 @@ use crate::directory::Directory;
 use crate::directory::published::Shelves;
 use crate::failure::Failure;
 use crate::housekeeper::Housekeeper;
+use crate::listener::Listener;
 use crate::poller::Poller;
 use crate::reaper;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
 use crate::settings::Settings;
+use crate::standing::Standing;
 use crate::store::{Postgres, Store};
 use crate::waitlist;
 use crate::writer::Writer;
@@ -47,7 +50,11 @@ impl Engine {
         let epoch = epoch::current(&mut connection)
             .await
             .map_err(|e| failed(&e))?;
+        let database = epoch::database(&mut connection)
+            .await
+            .map_err(|e| failed(&e))?;
         drop(connection);
+        let node = Uuid::new_v4();
         let store = Postgres::new(url, settings.readers).map_err(|e| failed(&e))?;
         let pool = store.pool().clone();
         let threads: Vec<Arbiter> = (0..settings.arbiters.max(1))
@@ -55,7 +62,28 @@ impl Engine {
             .collect();
         let arbiters = threads.iter().map(Arbiter::handle).collect();
         let housekeeping = (settings.keep, settings.housekeeping_every);
-        let engine = Self::assemble(Arc::new(store), epoch, settings, clock, arbiters, threads);
+        let bus = match &settings.redis_url {
+            Some(redis) => {
+                // Whoever shares the Redis and not the database is not heard.
+                let channel = format!("denticloud:{epoch}:{database}");
+                let (bus, carrying) =
+                    bus::redis::bus(node, redis, channel).map_err(|e| failed(&e))?;
+                if let Some(thread) = threads.first() {
+                    thread.spawn(carrying);
+                }
+                bus
+            }
+            None => Bus::silent(node),
+        };
+        let engine = Self::assemble(
+            Arc::new(store),
+            bus,
+            epoch,
+            settings,
+            clock,
+            arbiters,
+            threads,
+        );
         let engine = engine.await?;
 
         let (keep, every) = housekeeping;
@@ -77,23 +105,25 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Starts an engine over any store, on threads that run already and go on when it stops. What
-    /// only Postgres can do is left out: the waitlist's offers, and the housekeeping.
+    /// Starts an engine over any store and bus, on threads that run already and go on when it
+    /// stops. What only Postgres can do is left out: the waitlist's offers, and the housekeeping.
     ///
     /// # Errors
     /// When the store does not answer, or there is no thread.
     pub async fn over(
         store: Arc<dyn Store>,
+        bus: Arc<Bus>,
         epoch: Uuid,
         settings: Settings,
         clock: Clock,
         arbiters: Vec<ArbiterHandle>,
     ) -> Result<Self, StartError> {
-        Self::assemble(store, epoch, settings, clock, arbiters, Vec::new()).await
+        Self::assemble(store, bus, epoch, settings, clock, arbiters, Vec::new()).await
     }
 
     async fn assemble(
         store: Arc<dyn Store>,
+        bus: Arc<Bus>,
         epoch: Uuid,
         settings: Settings,
         clock: Clock,
@@ -103,13 +133,12 @@ impl Engine {
         let Some(background) = arbiters.first().cloned() else {
             return Err(StartError("no thread to run on".to_owned()));
         };
+        let failed = |error: diesel::result::Error| StartError(error.to_string());
+        let mut session = store.session().await.map_err(failed)?;
         // Before anything is loaded, so that no change falls between loading and polling.
-        let horizon = store
-            .horizon()
-            .await
-            .map_err(|error| StartError(error.to_string()))?;
+        let horizon = session.horizon().await.map_err(failed)?;
 
-        let node = Uuid::new_v4();
+        let node = bus.node();
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
         let registry = Arc::new(Registry::new(
             arbiters.clone(),
@@ -130,6 +159,7 @@ impl Engine {
                 queue: Arc::clone(&queue),
                 directory: Arc::clone(&directory),
                 registry: Arc::clone(&registry),
+                bus: Arc::clone(&bus),
                 connection: None,
             };
             let (ended, end) = oneshot::channel();
@@ -139,15 +169,31 @@ impl Engine {
                 let _ = ended.send(());
             });
         }
+        let look = Arc::new(Notify::new());
+        let compared = watch::Sender::new(0);
         let poller = Poller {
             store: Arc::clone(&store),
             node,
             every: settings.poll_every,
+            every_with_bus: settings.poll_every_with_bus,
+            bus: Arc::clone(&bus),
+            look: Arc::clone(&look),
             directory: Arc::clone(&directory),
             rules: Arc::clone(&rules),
+            compared: compared.clone(),
+            stopping: stopped.clone(),
+        };
+        background.spawn(poller.run((session, horizon)));
+        let listener = Listener {
+            bus: Arc::clone(&bus),
+            directory: Arc::clone(&directory),
+            rules: Arc::clone(&rules),
+            look,
             stopping: stopped,
         };
-        background.spawn(poller.run(horizon));
+        background.spawn(listener.run());
+        let (standing, reader) = Standing::new(Arc::clone(&store));
+        background.spawn(reader.run());
         let (unused, mut ending) = (Arc::clone(&directory), stopping.subscribe());
         let idle_after = settings.idle_after;
         background.spawn(async move {
@@ -169,6 +215,9 @@ impl Engine {
                 registry,
                 rules,
                 queue,
+                standing,
+                bus,
+                compared,
                 keys: KeyLocks::default(),
                 shelves: Shelves::default(),
             },

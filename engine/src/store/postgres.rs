@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use schema::blocks::{self, BlockClaim};
 use schema::calendars::{self, Loaded};
-use schema::commit::{self, Answer, Change, CommitError, Committed, Key};
+use schema::commit::{self, Answer, Change, CommitError, Committed, InDoubt, Key};
 use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
 use schema::holds::{self, Stored};
 use schema::ids::{
@@ -24,6 +24,7 @@ use schema::models::claim::Event;
 use schema::models::hold::Hold;
 use schema::models::series::Series;
 use schema::models::waitlist::{Entry, Offered};
+use schema::present::{self, Present};
 use schema::rules::{self, TenantRows};
 use schema::span::{Minute, Span};
 use schema::tenancy::unavailable;
@@ -82,8 +83,16 @@ impl Session for AsyncPgConnection {
         commit::commit(self, node, fence, changes).boxed()
     }
 
-    fn outcome(&mut self, xid: i64) -> Asked<'_, in_doubt::Outcome> {
-        in_doubt::outcome(self, xid).boxed()
+    fn outcome<'a>(&'a mut self, doubt: &'a InDoubt) -> Asked<'a, in_doubt::Outcome> {
+        in_doubt::outcome(self, doubt).boxed()
+    }
+
+    fn horizon(&mut self) -> Asked<'_, Horizon> {
+        log::horizon(self).boxed()
+    }
+
+    fn news(&mut self, since: Horizon, node: Uuid) -> Asked<'_, News> {
+        log::news(self, since, node).boxed()
     }
 }
 
@@ -127,12 +136,8 @@ impl Store for Postgres {
         async move { log::after(&mut *self.reader().await?, calendar, after, limit).await }.boxed()
     }
 
-    fn horizon(&self) -> Asked<'_, Horizon> {
-        async { log::horizon(&mut *self.reader().await?).await }.boxed()
-    }
-
-    fn news(&self, since: Horizon, node: Uuid) -> Asked<'_, News> {
-        async move { log::news(&mut *self.reader().await?, since, node).await }.boxed()
+    fn present<'a>(&'a self, asked: &'a present::Asked) -> Asked<'a, Present> {
+        async move { present::read(&mut *self.reader().await?, asked).await }.boxed()
     }
 
     fn rules<'a>(&'a self, tenants: &'a [TenantId]) -> Asked<'a, Vec<TenantRows>> {
