@@ -1,8 +1,10 @@
 //! What every handler shares.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Engine;
+use engine::bus::Topic;
 use schema::connection::{self, ConnectionPool, Role};
 use schema::ids::{TenantId, UserId};
 use uuid::Uuid;
@@ -21,6 +23,7 @@ use crate::once::FirstAnswers;
 use crate::public::limits::PublicLimits;
 use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
+use crate::ws::rights::RightsOf;
 use crate::ws::sessions::{Group, Sessions};
 use crate::ws::slots::SlotFeeds;
 
@@ -81,23 +84,51 @@ impl std::fmt::Debug for App {
 
 impl App {
     /// To be called after this process has changed what an account may do, or ended a session of
-    /// it: remembered rights are forgotten and open sockets look again.
+    /// it: remembered rights are forgotten and open sockets look again, here and on other nodes.
     pub fn rights_changed(&self, user: UserId) {
-        self.accounts.forget(user);
-        self.sessions.rights_changed(Group::User(user));
+        self.tell_rights(RightsOf::User(user));
     }
 
     /// To be called after this process has revoked an API key.
     pub fn key_changed(&self, key: Uuid) {
-        self.api_keys.forget(key);
-        self.sessions.rights_changed(Group::Key(key));
+        self.tell_rights(RightsOf::Key(key));
     }
 
     /// To be called after this process has suspended a practice or let it work again.
     pub fn practice_changed(&self, tenant: TenantId) {
+        self.tell_rights(RightsOf::Practice(tenant));
+    }
+
+    fn tell_rights(&self, whose: RightsOf) {
+        self.look_again(whose);
+        self.engine.bus().say(Topic::Rights, &whose);
+    }
+
+    /// Rights have changed, by whomever: what this process remembers of them is forgotten, and its
+    /// sockets look again.
+    pub fn look_again(&self, whose: RightsOf) {
+        match whose {
+            RightsOf::User(user) => {
+                self.accounts.forget(user);
+                self.sessions.rights_changed(Group::User(user));
+            }
+            RightsOf::Key(key) => {
+                self.api_keys.forget(key);
+                self.sessions.rights_changed(Group::Key(key));
+            }
+            RightsOf::Practice(tenant) => {
+                self.accounts.forget_all();
+                self.api_keys.forget_all();
+                self.sessions.rights_changed(Group::Visitors(tenant));
+            }
+        }
+    }
+
+    /// Nobody knows whose rights have changed: everybody's are looked at again.
+    pub fn everybody_looks_again(&self) {
         self.accounts.forget_all();
         self.api_keys.forget_all();
-        self.sessions.rights_changed(Group::Visitors(tenant));
+        self.sessions.everybody_looks_again();
     }
 
     /// From its configuration; connects to nothing yet.
@@ -112,21 +143,21 @@ impl App {
             tokens: Tokens::new(&config)?,
             passwords: Passwords::new(&config)
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
-            throttle: Throttle::new(&config),
+            throttle: Throttle::new(&config, Arc::clone(engine.bus())),
             accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
             api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
             mail: Mailer::new(&config)?,
             oidc: Oidc::new(&config)?,
-            engine,
             patients: PatientCards::default(),
-            links: LinkThrottle::default(),
+            links: LinkThrottle::new(Arc::clone(engine.bus())),
             hubs: Hubs::default(),
             slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),
-            public_limits: PublicLimits::new(&config),
+            public_limits: PublicLimits::new(&config, engine.bus().is_wired()),
             connections: Connections::default(),
             first_answers: FirstAnswers::new(config.jwt_secret()?),
             config,
+            engine,
         })
     }
 }

@@ -75,6 +75,14 @@ settings! {
     /// Connections that load and audit the scheduling tables.
     engine_pool_size: usize = 8, "DENTICLOUD_ENGINE_POOL_SIZE";
 
+    /// Address of a Redis over which nodes hear of each other's changes at once, `redis://…` or
+    /// `rediss://…`: one that only they reach. Nothing is kept in it. Without it they poll.
+    redis_url: Option<SecretString> = None, "REDIS_URL";
+    /// How often other nodes' changes are read from the database, in milliseconds.
+    poll_ms: u64 = 250, "DENTICLOUD_POLL_MS";
+    /// The same while Redis tells of them.
+    poll_with_redis_ms: u64 = 2_000, "DENTICLOUD_POLL_WITH_REDIS_MS";
+
     /// Days for which clients can resume from the log, at least 7; older events are folded.
     keep_events_days: u32 = 30, "DENTICLOUD_KEEP_EVENTS_DAYS";
     /// Hours for which a repeated command gets its first answer, at least 24.

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::mail::offers;
 use crate::request::Spans;
 use crate::ws::rights;
-use crate::{metrics, request, routes};
+use crate::{metrics, nodes, request, routes};
 
 /// How often the metrics' queues are emptied.
 const METRICS_TIDY: Duration = Duration::from_secs(5);
@@ -37,6 +37,7 @@ pub struct RunningServer {
     task: JoinHandle<io::Result<()>>,
     tidying: JoinHandle<()>,
     rights: JoinHandle<()>,
+    listening: Vec<JoinHandle<()>>,
     mailing: JoinHandle<()>,
     offering: JoinHandle<()>,
 }
@@ -61,6 +62,9 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
         readers: config.engine_pool_size,
         keep: config.keep(),
         housekeeping_every: Duration::from_mins(config.housekeeping_minutes.max(1).into()),
+        redis_url: config.redis_url.clone(),
+        poll_every: Duration::from_millis(config.poll_ms.max(1)),
+        poll_every_with_bus: Duration::from_millis(config.poll_with_redis_ms.max(1)),
         tokens: HolderTokens::from_secret(config.jwt_secret()?),
         ..Settings::default()
     };
@@ -106,6 +110,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
     let posting = app.clone();
     let telling = app.clone();
     Ok(RunningServer {
+        listening: nodes::listen(&app),
         rights: rt::spawn(rights::watch(app.clone(), rights_from)),
         address,
         app,
@@ -145,5 +150,8 @@ impl RunningServer {
         // A letter that is half written is written by the next one who looks.
         self.offering.abort();
         self.rights.abort();
+        for listening in self.listening {
+            listening.abort();
+        }
     }
 }

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use schema::ids::{CalendarId, TxId};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::directory::Cell;
 use crate::registry::{Place, Registry};
@@ -32,6 +33,11 @@ pub(crate) struct Settle {
     pub calendar: CalendarId,
     pub change: TxId,
 }
+
+/// Asks how many changes are unsettled or wait, for tests of what is left behind.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub(crate) struct Unsettled;
 
 /// Breaks the actor, for tests of what happens then.
 #[derive(Message)]
@@ -130,6 +136,14 @@ impl Handler<Settle> for CalendarActor {
     }
 }
 
+impl Handler<Unsettled> for CalendarActor {
+    type Result = usize;
+
+    fn handle(&mut self, _: Unsettled, _: &mut Self::Context) -> usize {
+        self.desk.reservations.count()
+    }
+}
+
 impl Handler<Break> for CalendarActor {
     type Result = ();
 
@@ -185,5 +199,23 @@ impl Handler<Settle> for PatientShard {
                 self.desks.remove(&message.calendar);
             }
         }
+    }
+}
+
+impl Handler<Unsettled> for PatientShard {
+    type Result = usize;
+
+    fn handle(&mut self, _: Unsettled, _: &mut Self::Context) -> usize {
+        let desks = self.desks.values();
+        desks.map(|desk| desk.reservations.count()).sum()
+    }
+}
+
+impl Handler<Break> for PatientShard {
+    type Result = ();
+
+    #[allow(clippy::panic)] // As above.
+    fn handle(&mut self, _: Break, _: &mut Self::Context) {
+        panic!("broken on purpose");
     }
 }

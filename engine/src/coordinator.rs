@@ -1,16 +1,17 @@
 //! Runs one command: plan, reserve in ascending order of calendars, commit, answer.
 
+mod refusal;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use dashmap::DashMap;
 use schema::commit::Key;
-use schema::idempotency;
 use schema::ids::{CalendarId, TxId};
 use schema::models::claim::Claim;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::actors::Settle;
 use crate::command::{Done, Reply, Request};
@@ -18,10 +19,11 @@ use crate::commit_queue::{Outcome, Pending};
 use crate::directory::Cell;
 use crate::engine::Parts;
 use crate::failure::{Failure, Refusal};
-use crate::plan::{Plan, plan};
+use crate::plan::{Looked, Plan, plan};
 use crate::registry::{Registry, Undelivered};
 use crate::scheduling::rejection::{Conflict, Rejection};
 use crate::scheduling::reservation::Answer;
+use refusal::{Check, Ended, Grounds, Question, Verified};
 
 /// How often a command is decided again on something newer before it is `busy`.
 const TRIES: u32 = 3;
@@ -36,38 +38,75 @@ pub(crate) async fn run(parts: &Parts, request: Request) -> Result<Reply, Refusa
         Some(key) => Some(parts.keys.lock(key).await),
         None => None,
     };
-    if let Some(key) = &key {
-        let mut connection = parts.connection().await?;
-        if let Some((answer, fingerprint)) = idempotency::find(&mut connection, key).await? {
-            return replay(key, answer, &fingerprint);
+    if let Some(key) = &key
+        && let Some((answer, fingerprint)) = parts.store.answer(key).await?
+    {
+        return replay(key, answer, &fingerprint);
+    }
+    let looked = Looked::default();
+    let mut verified = Verified::default();
+    loop {
+        let (rejection, grounds) = match decide(parts, &request, key.as_ref(), &looked).await {
+            Ok(reply) => return Ok(reply),
+            Err(Ended::Failed(failure)) => return Err(failure.into()),
+            Err(Ended::Refused(rejection, grounds)) => (rejection, grounds),
+        };
+        let question = Question {
+            request: &request,
+            key: key.as_ref(),
+            looked: &looked,
+            grounds,
+        };
+        let checking = question.check(parts, &mut verified);
+        let checking = tokio::time::timeout(parts.settings.commit_deadline, checking);
+        match checking.await.unwrap_or(Err(Failure::Unavailable))? {
+            Check::Stands => return Err(rejection.into()),
+            Check::Again => {}
+            Check::Answered(answer, fingerprint) => {
+                return match &key {
+                    Some(key) => replay(key, answer, &fingerprint),
+                    None => Err(Failure::Internal.into()),
+                };
+            }
         }
     }
-    let outcome = decide(parts, &request, key.as_ref()).await;
-    if let (Some(key), Err(Refusal::Rejected(_))) = (&key, &outcome) {
-        // What is in the way may be this very command: sent before, its answer lost, and
-        // committed since the first look.
-        let mut connection = parts.connection().await?;
-        if let Some((answer, fingerprint)) = idempotency::find(&mut connection, key).await? {
-            return replay(key, answer, &fingerprint);
-        }
-    }
-    outcome
 }
 
 /// Plans, reserves and commits, again on something newer where that is needed.
-async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<Reply, Refusal> {
+async fn decide(
+    parts: &Parts,
+    request: &Request,
+    key: Option<&Key>,
+    looked: &Looked,
+) -> Result<Reply, Ended> {
     let deadline = Instant::now() + parts.settings.reserve_deadline;
     let mut avoid = BTreeSet::new();
     let mut may_expire = true;
     let mut tries = 0;
     while tries < TRIES {
-        let plan = plan(parts, request, key, &avoid, may_expire).await?;
+        let plan = match plan(parts, request, key, &avoid, may_expire, looked).await {
+            Err(_) if looked.take_overtaken() => {
+                tries += 1;
+                continue;
+            }
+            planned => planned?,
+        };
         if plan.is_empty() {
+            // Perhaps because this very command has done it: then its answer is the first one.
+            if let Some(key) = key
+                && let Some((answer, fingerprint)) = parts.store.answer(key).await?
+            {
+                return Ok(replay(key, answer, &fingerprint)?);
+            }
             return Ok(nothing_to_do(&plan));
         }
         let reserved = match reserve(parts, &plan, deadline).await? {
             Reservation::Granted(reserved) => reserved,
-            Reservation::Taken(calendar, claim) => {
+            Reservation::Taken {
+                calendar,
+                version,
+                claim,
+            } => {
                 // Something else can be chosen, unless that has been tried.
                 if plan.chosen.contains(&calendar) && avoid.insert(calendar) {
                     continue;
@@ -77,7 +116,12 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 if plan.again && tries < TRIES {
                     continue;
                 }
-                return Err(taken(&plan, calendar, &claim).into());
+                let grounds = match avoid.is_empty() {
+                    true => Grounds::Claim { calendar, version },
+                    // What else could be chosen was taken by other claims.
+                    false => Grounds::Published,
+                };
+                return Err(Ended::Refused(taken(&plan, calendar, &claim), grounds));
             }
             Reservation::Moved => {
                 tries += 1;
@@ -104,7 +148,7 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 fingerprint,
             } => {
                 return match key {
-                    Some(key) => replay(key, answer, &fingerprint),
+                    Some(key) => Ok(replay(key, answer, &fingerprint)?),
                     None => Err(Failure::Internal.into()),
                 };
             }
@@ -126,7 +170,9 @@ async fn decide(parts: &Parts, request: &Request, key: Option<&Key>) -> Result<R
                 tries += 1;
                 may_expire = false;
             }
-            Outcome::OverLimit => return Err(Rejection::HoldLimit.into()),
+            Outcome::OverLimit => {
+                return Err(Ended::Refused(Rejection::HoldLimit, Grounds::Database));
+            }
             Outcome::Failed => return Err(Failure::Unavailable.into()),
         }
     }
@@ -223,7 +269,12 @@ impl Drop for Reserved {
 
 enum Reservation {
     Granted(Reserved),
-    Taken(CalendarId, Arc<Claim>),
+    Taken {
+        calendar: CalendarId,
+        /// Or a later one, at which the calendar has the claim.
+        version: i64,
+        claim: Arc<Claim>,
+    },
     Gone(CalendarId),
     /// The plan told of a state that is no more.
     Moved,
@@ -237,13 +288,19 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
         change: plan.change.tx,
         cells: Vec::with_capacity(plan.asks.len()),
     };
-    for (id, ask) in &plan.asks {
+    let asks = plan.asks.iter();
+    #[cfg(feature = "simulation")]
+    let asks = crate::simulated::ordered(asks);
+    for (id, ask) in asks {
+        #[cfg(feature = "simulation")]
+        crate::simulated::pause().await;
         let Some(cell) = plan.cells.get(id) else {
             return Err(Failure::Internal);
         };
         // Before asking: giving up takes the question back too.
         reserved.cells.push((Arc::clone(cell), 0));
         let mut asked = 0;
+        let version = cell.version();
         let answer = loop {
             let (answer, heard) = oneshot::channel();
             asked += 1;
@@ -253,7 +310,7 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
                 Err(Undelivered::Gone) if asked < ASKS => continue,
                 Err(Undelivered::Gone) => return Err(Failure::Busy),
             }
-            match tokio::time::timeout_at(deadline.into(), heard).await {
+            match tokio::time::timeout_at(deadline, heard).await {
                 Ok(Ok(answer)) => break answer,
                 // The actor died with the question: its replacement is asked.
                 Ok(Err(_)) if asked < ASKS => {}
@@ -269,7 +326,13 @@ async fn reserve(parts: &Parts, plan: &Plan, deadline: Instant) -> Result<Reserv
                     *decided = version;
                 }
             }
-            Answer::Taken(claim) => return Ok(Reservation::Taken(*id, claim)),
+            Answer::Taken(claim) => {
+                return Ok(Reservation::Taken {
+                    calendar: *id,
+                    version,
+                    claim,
+                });
+            }
             Answer::Gone(_) => return Ok(Reservation::Gone(*id)),
             // Another visit of the day was committed meanwhile: the next plan knows it.
             Answer::Capped => return Ok(Reservation::Moved),
@@ -285,7 +348,7 @@ async fn commit(parts: &Parts, plan: Plan, reserved: Reserved) -> Result<Outcome
         change: plan.change,
         cells,
         outcome,
-        queued: Instant::now(),
+        queued: std::time::Instant::now(),
     });
     match tokio::time::timeout(parts.settings.commit_deadline, heard).await {
         Ok(Ok(outcome)) => Ok(outcome),

@@ -6,20 +6,19 @@ pub(crate) mod published;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use diesel::QueryResult;
-use schema::calendars::{self, Kind, Loaded};
-use schema::connection::ConnectionPool;
+use schema::calendars::{Kind, Loaded};
 use schema::ids::{CalendarId, TenantId};
-use schema::log;
 use schema::models::claim::Event;
-use schema::tenancy::unavailable;
+use tokio::time::Instant;
 
 use crate::feed::{Delta, Follower};
 use crate::scheduling::timeline::Timeline;
+use crate::store::Store;
 
 /// One calendar: what is taken on it as of its last known version, and who follows it.
 pub struct Cell {
@@ -182,7 +181,7 @@ impl Cell {
 /// All calendars that are loaded.
 pub struct Directory {
     cells: DashMap<CalendarId, Arc<Cell>>,
-    pool: ConnectionPool,
+    store: Arc<dyn Store>,
 }
 
 impl std::fmt::Debug for Directory {
@@ -198,10 +197,10 @@ const LOG_CHUNK: i64 = 500;
 
 impl Directory {
     #[must_use]
-    pub fn new(pool: ConnectionPool) -> Self {
+    pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             cells: DashMap::new(),
-            pool,
+            store,
         }
     }
 
@@ -228,6 +227,13 @@ impl Directory {
         self.cells.retain(|_, cell| {
             cell.kind != Kind::Patient || Arc::strong_count(cell) > 1 || cell.unused_for() < after
         });
+    }
+
+    /// Those that are loaded, in the order of their ids.
+    pub(crate) fn ids(&self) -> Vec<CalendarId> {
+        let mut ids: Vec<CalendarId> = self.cells.iter().map(|cell| cell.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// How many calendars are loaded.
@@ -259,14 +265,9 @@ impl Directory {
         if missing.is_empty() {
             return Ok(());
         }
-        let mut connection = self
-            .pool
-            .get()
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
         for chunk in missing.chunks(LOAD_CHUNK) {
             let mut fresh = Vec::new();
-            for loaded in calendars::load(&mut connection, chunk).await? {
+            for loaded in self.store.calendars(chunk).await? {
                 // Somebody may have loaded it meanwhile: theirs may be newer, and has followers.
                 let id = loaded.id;
                 self.cells.entry(id).or_insert_with(|| {
@@ -276,9 +277,9 @@ impl Directory {
             }
             // Events of other processes that were polled between the read and the insert found no
             // calendar here. From now on they do; those few are in the log.
-            for (id, version) in calendars::versions(&mut connection, &fresh).await? {
+            for (id, version) in self.store.versions(&fresh).await? {
                 if self.loaded(id).is_some_and(|cell| cell.version() < version) {
-                    self.catch_up_on(&mut connection, id).await?;
+                    self.catch_up(id).await?;
                 }
             }
         }
@@ -290,25 +291,12 @@ impl Directory {
     /// # Errors
     /// When the database cannot be read.
     pub async fn catch_up(&self, id: CalendarId) -> QueryResult<i64> {
-        let mut connection = self
-            .pool
-            .get()
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        self.catch_up_on(&mut connection, id).await
-    }
-
-    async fn catch_up_on(
-        &self,
-        connection: &mut diesel_async::AsyncPgConnection,
-        id: CalendarId,
-    ) -> QueryResult<i64> {
         let Some(cell) = self.loaded(id) else {
             return Ok(0);
         };
         loop {
             let from = cell.version();
-            let events = log::after(connection, id, from, LOG_CHUNK).await?;
+            let events = self.store.events_after(id, from, LOG_CHUNK).await?;
             if events.is_empty() {
                 return Ok(cell.version());
             }

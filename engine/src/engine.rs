@@ -2,21 +2,18 @@
 
 mod holding;
 mod instead;
+mod start;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::Arbiter;
-use diesel_async::AsyncPgConnection;
-use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
+use actix::{Arbiter, ArbiterHandle};
 use schema::ids::{CalendarId, ClinicId, TenantId};
-use schema::tenancy::unavailable;
-use schema::{appointments, calendars};
-use schema::{epoch, log};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
+use crate::bus::{Bus, Topic};
 use crate::clock::Clock;
 use crate::command::{Command, Done, Reply, Request, Target};
 use crate::commit_queue::CommitQueue;
@@ -25,10 +22,8 @@ use crate::directory::published::Shelves;
 use crate::directory::{Cell, Directory, Following};
 use crate::failure::{Failure, Refusal};
 use crate::feed::Follower;
-use crate::housekeeper::Housekeeper;
+use crate::listener::RulesOf;
 use crate::plan;
-use crate::poller::Poller;
-use crate::reaper;
 use crate::registry::Registry;
 use crate::rules_cache::RulesCache;
 use crate::scheduling::availability::{self, Search, Slot};
@@ -39,37 +34,34 @@ use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 use crate::settings::Settings;
-use crate::waitlist;
-use crate::writer::Writer;
+use crate::standing::Standing;
+use crate::store::Store;
+
+pub use start::StartError;
 
 /// What a running engine is made of; shared by its tasks.
 pub(crate) struct Parts {
     pub settings: Settings,
     pub clock: Clock,
-    pub pool: ConnectionPool,
+    pub store: Arc<dyn Store>,
     pub directory: Arc<Directory>,
     pub registry: Arc<Registry>,
     pub rules: Arc<RulesCache>,
     pub queue: Arc<CommitQueue>,
+    pub standing: Standing,
+    pub bus: Arc<Bus>,
+    pub compared: watch::Sender<u64>,
     pub keys: KeyLocks,
     pub shelves: Shelves,
-}
-
-impl Parts {
-    pub(crate) async fn connection(&self) -> Result<PooledConnection, Failure> {
-        Ok(self
-            .pool
-            .get()
-            .await
-            .map_err(|error| unavailable(error.to_string()))?)
-    }
 }
 
 struct Inner {
     parts: Parts,
     epoch: Uuid,
     permits: Arc<Semaphore>,
-    arbiters: Vec<Arbiter>,
+    arbiters: Vec<ArbiterHandle>,
+    /// Those of `arbiters` that are this engine's own.
+    threads: Vec<Arbiter>,
     next_arbiter: AtomicUsize,
     warm: AtomicBool,
     stopping: watch::Sender<bool>,
@@ -86,13 +78,6 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// Why an engine does not start.
-#[derive(Debug, thiserror::Error)]
-#[error("the engine cannot start: {0}")]
-pub struct StartError(String);
-
-/// Calendars, and tenants' rules, loaded with one statement while warming up.
-const WARM_CHUNK: i64 = 200;
 /// Visits that go on past their end, looked at in one round.
 const OVERRUNS_MAX: i64 = 500;
 /// How long stopping waits for a writer that cannot reach the database.
@@ -101,165 +86,6 @@ const STOP_WAIT: Duration = Duration::from_secs(5);
 const DRAIN_PAUSE: Duration = Duration::from_millis(5);
 
 impl Engine {
-    /// Starts an engine on a migrated database; `url`'s login may take the `engine` role. Must be
-    /// called within an actix system.
-    ///
-    /// # Errors
-    /// When the database cannot be reached or is not migrated.
-    pub async fn start(url: &str, settings: Settings, clock: Clock) -> Result<Self, StartError> {
-        let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
-        let mut connection = connect(url, Role::Engine).await.map_err(|e| failed(&e))?;
-        let epoch = epoch::current(&mut connection)
-            .await
-            .map_err(|e| failed(&e))?;
-        // Before anything is loaded, so that no change falls between loading and polling.
-        let horizon = log::horizon(&mut connection)
-            .await
-            .map_err(|e| failed(&e))?;
-
-        let node = Uuid::new_v4();
-        let pool = pool(url, Role::Engine, settings.readers).map_err(|e| failed(&e))?;
-        let arbiters: Vec<Arbiter> = (0..settings.arbiters.max(1))
-            .map(|_| Arbiter::new())
-            .collect();
-        let directory = Arc::new(Directory::new(pool.clone()));
-        let registry = Arc::new(Registry::new(
-            &arbiters,
-            settings.patient_shards,
-            settings.mailbox_max,
-            settings.idle_after,
-        ));
-        let rules = Arc::new(RulesCache::new(pool.clone()));
-        let queue = Arc::new(CommitQueue::default());
-        let (stopping, stopped) = watch::channel(false);
-
-        let mut writers = Vec::new();
-        for number in 0..settings.writers.max(1) {
-            let writer = Writer {
-                url: url.to_owned(),
-                node,
-                batch_count_max: settings.batch_count_max.max(1),
-                queue: Arc::clone(&queue),
-                directory: Arc::clone(&directory),
-                registry: Arc::clone(&registry),
-                connection: None,
-            };
-            let (ended, end) = oneshot::channel();
-            writers.push(end);
-            arbiters[number % arbiters.len()].spawn(async move {
-                writer.run().await;
-                let _ = ended.send(());
-            });
-        }
-        let poller = Poller {
-            pool: pool.clone(),
-            node,
-            every: settings.poll_every,
-            directory: Arc::clone(&directory),
-            rules: Arc::clone(&rules),
-            stopping: stopped,
-        };
-        arbiters[0].spawn(poller.run(horizon));
-        let housekeeper = Housekeeper {
-            url: url.to_owned(),
-            keep: settings.keep,
-            every: settings.housekeeping_every,
-            stopping: stopping.subscribe(),
-        };
-        arbiters[0].spawn(housekeeper.run());
-        let (unused, mut ending) = (Arc::clone(&directory), stopping.subscribe());
-        let idle_after = settings.idle_after;
-        arbiters[0].spawn(async move {
-            while tokio::time::timeout(idle_after, ending.changed())
-                .await
-                .is_err()
-            {
-                unused.forget_unused(idle_after);
-            }
-        });
-
-        let engine = Self(Arc::new(Inner {
-            permits: Arc::new(Semaphore::new(settings.commands_max)),
-            parts: Parts {
-                settings,
-                clock,
-                pool,
-                directory,
-                registry,
-                rules,
-                queue,
-                keys: KeyLocks::default(),
-                shelves: Shelves::default(),
-            },
-            epoch,
-            arbiters,
-            next_arbiter: AtomicUsize::new(0),
-            warm: AtomicBool::new(false),
-            stopping,
-            writers: std::sync::Mutex::new(writers),
-        }));
-        let settings = &engine.0.parts.settings;
-        let (reap_every, waitlist_every) = (settings.reap_every, settings.waitlist_every);
-        let stopping = || engine.0.stopping.subscribe();
-        engine.0.arbiters[0].spawn(reaper::run(engine.clone(), reap_every, stopping()));
-        engine.0.arbiters[0].spawn(waitlist::run(engine.clone(), waitlist_every, stopping()));
-        let warming = engine.clone();
-        engine.0.arbiters[0].spawn(async move { warming.warm_up().await });
-        let (extending, ending) = (engine.clone(), engine.0.stopping.subscribe());
-        engine.0.arbiters[0].spawn(async move { extending.extend_in_time(ending).await });
-        Ok(engine)
-    }
-
-    /// Loads every calendar that can be booked, in the background: what is asked for meanwhile is
-    /// loaded on demand.
-    async fn warm_up(self) {
-        while !*self.0.stopping.borrow() {
-            match self.load_all().await {
-                Ok(()) => {
-                    self.0.warm.store(true, Ordering::Release);
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot load the calendars yet");
-                    tokio::time::sleep(self.0.parts.settings.poll_every).await;
-                }
-            }
-        }
-    }
-
-    async fn load_all(&self) -> Result<(), Failure> {
-        let mut after: Option<CalendarId> = None;
-        loop {
-            let ids = {
-                let mut connection = self.0.parts.connection().await?;
-                calendars::bookable_after(&mut connection, after, WARM_CHUNK).await?
-            };
-            let Some(last) = ids.last().copied() else {
-                return self.load_rules().await;
-            };
-            self.0.parts.directory.ensure(&ids).await?;
-            after = Some(last);
-        }
-    }
-
-    /// Rules too: thirteen statements for many practices now, instead of for each at its first
-    /// request.
-    async fn load_rules(&self) -> Result<(), Failure> {
-        let mut after = None;
-        loop {
-            after = self.0.parts.rules.preload(after, WARM_CHUNK).await?;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Whether every bookable calendar has been loaded.
-    #[must_use]
-    pub fn is_warm(&self) -> bool {
-        self.0.warm.load(Ordering::Acquire)
-    }
-
     pub(crate) fn parts(&self) -> &Parts {
         &self.0.parts
     }
@@ -268,6 +94,19 @@ impl Engine {
     #[must_use]
     pub fn epoch(&self) -> Uuid {
         self.0.epoch
+    }
+
+    /// What carries messages between nodes.
+    #[must_use]
+    pub fn bus(&self) -> &Arc<Bus> {
+        &self.0.parts.bus
+    }
+
+    /// Counts how often the connection to the database was lost and everything compared since:
+    /// horizons of before then mean nothing.
+    #[must_use]
+    pub fn begun_again(&self) -> watch::Receiver<u64> {
+        self.0.parts.compared.subscribe()
     }
 
     #[must_use]
@@ -333,11 +172,8 @@ impl Engine {
     /// When the database is away.
     pub async fn extend_overruns(&self) -> Result<usize, Failure> {
         let parts = &self.0.parts;
-        let overrunning = {
-            let mut connection = parts.connection().await?;
-            let now = parts.clock.minute();
-            appointments::overrunning(&mut connection, now, OVERRUNS_MAX).await?
-        };
+        let now = parts.clock.minute();
+        let overrunning = parts.store.visits_overrunning(now, OVERRUNS_MAX).await?;
         let mut grown = 0;
         for (tenant, id) in overrunning {
             let request = Request {
@@ -402,9 +238,7 @@ impl Engine {
         after: i64,
         limit: i64,
     ) -> Result<Vec<schema::models::claim::Event>, Failure> {
-        let mut connection = self.0.parts.connection().await?;
-        let connection: &mut AsyncPgConnection = &mut connection;
-        Ok(log::after(connection, id, after, limit).await?)
+        Ok(self.0.parts.store.events_after(id, after, limit).await?)
     }
 
     /// The rules of a practice.
@@ -417,14 +251,16 @@ impl Engine {
     }
 
     /// Hours, treatments or policies of a tenant have just been changed by this process: what it is
-    /// asked next it answers by the new ones.
+    /// asked next it answers by the new ones, and so do other nodes.
     pub fn rules_changed(&self, tenant: TenantId) {
         self.0.parts.rules.forget(tenant);
+        self.0.parts.bus.say(Topic::Rules, &RulesOf::Tenant(tenant));
     }
 
     /// As [`Self::rules_changed`], of a clinic: for every tenant that works there.
     pub fn clinic_rules_changed(&self, clinic: ClinicId) {
         self.0.parts.rules.forget_clinic(clinic);
+        self.0.parts.bus.say(Topic::Rules, &RulesOf::Clinic(clinic));
     }
 
     /// Wakes whenever rules may have changed: ask [`Self::rules`] then. A book that is the same
@@ -489,7 +325,16 @@ impl Engine {
     /// Makes the actor of a calendar panic: for tests of what happens then.
     #[doc(hidden)]
     pub fn break_actor(&self, id: CalendarId) {
-        self.0.parts.registry.break_actor(id);
+        if let Some(cell) = self.0.parts.directory.loaded(id) {
+            self.0.parts.registry.break_actor(&cell);
+        }
+    }
+
+    /// How many changes the actors have reserved time for or let wait: for tests of what is left
+    /// behind.
+    #[doc(hidden)]
+    pub async fn unsettled(&self) -> usize {
+        self.0.parts.registry.unsettled().await
     }
 
     /// Takes no more commands, finishes those in flight, and ends.
@@ -512,8 +357,8 @@ impl Engine {
             tracing::warn!("stopping with a commit in doubt");
         }
         let _ = self.0.stopping.send(true);
-        for arbiter in &self.0.arbiters {
-            arbiter.stop();
+        for thread in &self.0.threads {
+            thread.stop();
         }
     }
 }

@@ -2,6 +2,7 @@
 //! them. Knows nothing of HTTP.
 
 mod actors;
+pub mod bus;
 pub mod clock;
 pub mod command;
 mod commit_queue;
@@ -12,6 +13,7 @@ pub mod failure;
 pub mod feed;
 mod housekeeper;
 pub mod ics;
+mod listener;
 mod plan;
 mod poller;
 mod reaper;
@@ -19,6 +21,10 @@ mod registry;
 mod rules_cache;
 pub mod scheduling;
 pub mod settings;
+#[cfg(feature = "simulation")]
+pub mod simulated;
+mod standing;
+pub mod store;
 pub mod tokens;
 pub mod waitlist;
 mod writer;

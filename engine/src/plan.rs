@@ -13,9 +13,9 @@ mod swap;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use schema::appointments;
 use schema::commit::holds::HoldChanges;
 use schema::commit::{Change, Key};
 use schema::ids::{CalendarId, TxId};
@@ -87,6 +87,33 @@ impl Plan {
     }
 }
 
+/// What a command's plans have come upon.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    calendars: Mutex<BTreeSet<CalendarId>>,
+    overtaken: AtomicBool,
+}
+
+impl Looked {
+    fn at(&self, ids: &[CalendarId]) {
+        let calendars = self.calendars.lock();
+        calendars
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(ids);
+    }
+
+    /// The calendars that were looked at, beside those of the practice's rules.
+    pub(crate) fn calendars(&self) -> BTreeSet<CalendarId> {
+        let calendars = self.calendars.lock();
+        calendars.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a plan failed because its subject was changed while it was made.
+    pub(crate) fn take_overtaken(&self) -> bool {
+        self.overtaken.swap(false, Ordering::AcqRel)
+    }
+}
+
 /// Plans a command. `may_expire`: whether holds whose time looks over may make room.
 pub(crate) async fn plan(
     parts: &Parts,
@@ -94,6 +121,7 @@ pub(crate) async fn plan(
     key: Option<&Key>,
     avoid: &BTreeSet<CalendarId>,
     may_expire: bool,
+    looked: &Looked,
 ) -> Result<Plan, Refusal> {
     let planner = Planner {
         parts,
@@ -101,6 +129,7 @@ pub(crate) async fn plan(
         key,
         avoid,
         may_expire,
+        looked,
     };
     let mut plan = match &request.command {
         Command::Book(book) => planner.book(book).await,
@@ -141,13 +170,17 @@ pub(crate) async fn preview(parts: &Parts, request: &Request) -> Result<Done, Re
         key: None,
         avoid: &BTreeSet::new(),
         may_expire: false,
+        looked: &Looked::default(),
     };
     match &request.command {
         Command::BookSeries(wanted) => series::preview(&planner, wanted).await,
         Command::Replan(wanted) => replan::preview(&planner, wanted).await,
-        _ => Ok(plan(parts, request, None, &BTreeSet::new(), false)
-            .await?
-            .done),
+        _ => {
+            let (none, looked) = (BTreeSet::new(), Looked::default());
+            Ok(plan(parts, request, None, &none, false, &looked)
+                .await?
+                .done)
+        }
     }
 }
 
@@ -158,6 +191,7 @@ struct Planner<'a> {
     avoid: &'a BTreeSet<CalendarId>,
     /// Whether holds whose time is over may go: not once the database's clock has said otherwise.
     may_expire: bool,
+    looked: &'a Looked,
 }
 
 impl Planner<'_> {
@@ -176,13 +210,21 @@ impl Planner<'_> {
         ids: impl IntoIterator<Item = CalendarId>,
     ) -> Result<BTreeMap<CalendarId, Arc<Cell>>, Refusal> {
         let ids: Vec<CalendarId> = ids.into_iter().collect();
+        // A patient's that nobody has used in a while may be forgotten while another one is loaded,
+        // but not while somebody has it.
+        let loaded = ids.iter().filter_map(|id| self.directory().loaded(*id));
+        let kept: Vec<Arc<Cell>> = loaded.collect();
         self.directory().ensure(&ids).await?;
-        ids.into_iter()
+        self.looked.at(&ids);
+        let cells = ids
+            .into_iter()
             .map(|id| {
                 let cell = self.directory().loaded(id);
                 Ok((id, cell.ok_or(Rejection::NotFound(Missing::Calendar))?))
             })
-            .collect()
+            .collect();
+        drop(kept);
+        cells
     }
 
     /// Loads what visits of the practice can take, with those patients' calendars.
@@ -191,7 +233,11 @@ impl Planner<'_> {
         rules: &RuleBook,
         patients: impl IntoIterator<Item = CalendarId>,
     ) -> Result<(), Refusal> {
-        let ids: Vec<CalendarId> = rules.calendars().chain(patients).collect();
+        let own = rules.calendars();
+        let mut ids: Vec<CalendarId> = own.collect();
+        let practice = ids.len();
+        ids.extend(patients);
+        self.looked.at(&ids[practice..]);
         Ok(self.directory().ensure(&ids).await?)
     }
 
@@ -238,19 +284,15 @@ impl Planner<'_> {
 
     /// The appointment as the database has it, at the version that the asker has seen.
     async fn appointment(&self, target: Target) -> Result<Appointment, Refusal> {
-        let mut connection = self.parts.connection().await?;
-        let found = appointments::find(&mut connection, self.request.tenant, target.id).await?;
-        let found = found.ok_or(Rejection::NotFound(Missing::Appointment))?;
-        target.check(&found)?;
-        Ok(found)
+        let found = self.appointments(&[target]).await?.pop();
+        Ok(found.ok_or(Rejection::NotFound(Missing::Appointment))?)
     }
 
     /// The appointments as the database has them, in the order of the targets.
     async fn appointments(&self, targets: &[Target]) -> Result<Vec<Appointment>, Refusal> {
         let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
-        let mut connection = self.parts.connection().await?;
-        let found = appointments::find_all(&mut connection, self.request.tenant, &ids).await?;
-        drop(connection);
+        let store = &self.parts.store;
+        let found = store.appointments(self.request.tenant, &ids).await?;
         let mut by_id: HashMap<_, Appointment> =
             found.into_iter().map(|found| (found.id, found)).collect();
         targets
@@ -264,7 +306,8 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// The claims that an appointment has now, as its calendars have them.
+    /// The claims that an appointment has now, as its calendars have them. The row may be newer than
+    /// what they have heard: then they catch up first, or its time would never be given back.
     async fn held_by(&self, appointment: &Appointment) -> Result<Held, Refusal> {
         let expected = match appointment.status.takes_time() {
             true => pattern::claims(&appointment.pattern, appointment.span.start()),
@@ -277,18 +320,40 @@ impl Planner<'_> {
             .collect();
         let cells = self.cells(calendars).await?;
         let mut held = BTreeMap::new();
+        let mut differ = false;
         for (id, cell) in cells {
-            let timeline = cell.timeline();
             let spans = expected.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let claims: Vec<Arc<Claim>> = spans
-                .iter()
-                .flat_map(|span| timeline.overlapping(*span))
-                .filter(|claim| claim.belongs_to(appointment.id))
-                .cloned()
-                .collect();
+            let look = || -> Vec<Arc<Claim>> {
+                let timeline = cell.timeline();
+                let there = spans.iter().flat_map(|span| timeline.overlapping(*span));
+                there
+                    .filter(|claim| claim.belongs_to(appointment.id))
+                    .cloned()
+                    .collect()
+            };
+            let mut claims = look();
+            if claims.len() != spans.len() {
+                // The row was committed by another process, or a moment ago: it is in the log.
+                self.directory().catch_up(id).await?;
+                claims = look();
+                differ |= claims.len() != spans.len();
+            }
             held.insert(id, claims);
         }
+        if differ && self.has_changed(appointment).await? {
+            self.looked.overtaken.store(true, Ordering::Release);
+            return Err(Failure::Busy.into());
+        }
         Ok(held)
+    }
+
+    /// Whether an appointment is not any more what it was when it was read. What its calendars have
+    /// of it differs also when its claims have been put away.
+    async fn has_changed(&self, before: &Appointment) -> Result<bool, Refusal> {
+        let id = [before.id];
+        let store = &self.parts.store;
+        let found = store.appointments(self.request.tenant, &id).await?;
+        Ok(found.first().map(|now| now.version) != Some(before.version))
     }
 
     /// One visit's new state, which is also the answer.

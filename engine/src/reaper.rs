@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
 use schema::audit_log::Origin;
-use schema::holds;
 use tokio::sync::watch;
 
 use crate::command::{Command, Request};
@@ -16,8 +14,6 @@ use crate::scheduling::placement::Asker;
 
 /// Holds ended at a time.
 const CHUNK: i64 = 64;
-/// How long an ended hold's row tells what became of it.
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 /// Rounds between two removals of rows that are older.
 const ROUNDS: u32 = 600;
 
@@ -32,28 +28,27 @@ pub(crate) async fn run(engine: Engine, every: Duration, mut stopping: watch::Re
             Err(error) => tracing::warn!(%error, "cannot end holds"),
         }
         if round.is_multiple_of(ROUNDS)
-            && let Err(error) = forget(&engine).await
+            && let Err(error) = engine.parts().store.forget_holds().await
         {
             tracing::warn!(%error, "cannot remove old holds");
         }
         round = round.wrapping_add(1);
         tokio::select! {
-            () = tokio::time::sleep(every) => {}
+            // In this order, so that simulated runs are the same each time; what is rare comes first.
+            biased;
             changed = stopping.changed() => {
                 if changed.is_err() || *stopping.borrow() {
                     return;
                 }
             }
+            () = tokio::time::sleep(every) => {}
         }
     }
 }
 
 /// Ends what has expired; answers how many holds this process has ended.
 async fn reap(engine: &Engine) -> Result<usize, Failure> {
-    let expired = {
-        let mut connection = engine.parts().connection().await?;
-        holds::expired(&mut connection, CHUNK).await?
-    };
+    let expired = engine.parts().store.holds_expired(CHUNK).await?;
     let endings = expired.into_iter().map(|(tenant, hold)| {
         engine.execute(Request {
             tenant,
@@ -75,10 +70,4 @@ async fn reap(engine: &Engine) -> Result<usize, Failure> {
         }
     }
     Ok(ended)
-}
-
-async fn forget(engine: &Engine) -> Result<(), Failure> {
-    let mut connection = engine.parts().connection().await?;
-    holds::forget_ended(&mut connection, Utc::now() - REMEMBERED, 10_000).await?;
-    Ok(())
 }

@@ -1,18 +1,18 @@
 //! Which actor serves a calendar: spawned on first use, replaced when it has died.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::SendError;
-use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient};
+use actix::{Actor, Addr, ArbiterHandle, Recipient};
 use dashmap::DashMap;
 use schema::calendars::Kind;
 use schema::ids::CalendarId;
 use tokio::sync::oneshot;
 
-use crate::actors::{Break, CalendarActor, PatientShard, Reserve, Settle};
+use crate::actors::{Break, CalendarActor, PatientShard, Reserve, Settle, Unsettled};
 use crate::directory::Cell;
 use crate::scheduling::reservation::{Answer, Ask};
 
@@ -68,14 +68,15 @@ pub(crate) struct Registry {
     routes: DashMap<CalendarId, Route>,
     shards: Vec<std::sync::Mutex<Option<Shard>>>,
     arbiters: Vec<ArbiterHandle>,
-    hasher: RandomState,
+    /// The same places in every run: ids are made here, so nobody can choose them to collide.
+    hasher: BuildHasherDefault<DefaultHasher>,
     mailbox_max: usize,
     idle_after: Duration,
 }
 
 impl Registry {
     pub(crate) fn new(
-        arbiters: &[Arbiter],
+        arbiters: Vec<ArbiterHandle>,
         shards: usize,
         mailbox_max: usize,
         idle_after: Duration,
@@ -85,8 +86,8 @@ impl Registry {
             shards: (0..shards.max(1))
                 .map(|_| std::sync::Mutex::new(None))
                 .collect(),
-            arbiters: arbiters.iter().map(Arbiter::handle).collect(),
-            hasher: RandomState::new(),
+            arbiters,
+            hasher: BuildHasherDefault::default(),
             mailbox_max,
             idle_after,
         }
@@ -162,11 +163,39 @@ impl Registry {
             .remove_if(&id, |_, route| route.actor.as_ref() == Some(actor));
     }
 
-    /// Makes a calendar's actor panic.
-    pub(crate) fn break_actor(&self, id: CalendarId) {
-        if let Some(actor) = self.routes.get(&id).and_then(|route| route.actor.clone()) {
+    /// Makes a calendar's actor panic, or the one that it shares with other patients.
+    pub(crate) fn break_actor(&self, cell: &Cell) {
+        if cell.kind == Kind::Patient {
+            if let Some(shard) = self.shard(cell.id).as_ref() {
+                shard.actor.do_send(Break);
+            }
+        } else if let Some(route) = self.routes.get(&cell.id)
+            && let Some(actor) = &route.actor
+        {
             actor.do_send(Break);
         }
+    }
+
+    /// How many changes are unsettled or wait, at all actors.
+    pub(crate) async fn unsettled(&self) -> usize {
+        let own = self.routes.iter();
+        let own: Vec<_> = own.filter_map(|route| route.actor.clone()).collect();
+        let shards = self.shards.iter().filter_map(|slot| {
+            let slot = slot
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            slot.as_ref().map(|shard| shard.actor.clone())
+        });
+        let shards: Vec<_> = shards.collect();
+        let mut count = 0;
+        for actor in own {
+            // Nothing is left at one that is gone.
+            count += actor.send(Unsettled).await.unwrap_or(0);
+        }
+        for actor in shards {
+            count += actor.send(Unsettled).await.unwrap_or(0);
+        }
+        count
     }
 
     fn route(self: &Arc<Self>, cell: &Arc<Cell>) -> Route {

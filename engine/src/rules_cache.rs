@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
-use schema::connection::{ConnectionPool, PooledConnection};
 use schema::ids::{ClinicId, TenantId};
-use schema::rules;
-use schema::tenancy::unavailable;
 use tokio::sync::watch;
 
 use crate::failure::Failure;
 use crate::scheduling::rulebook::RuleBook;
+use crate::store::Store;
 
 pub(crate) struct RulesCache {
     books: DashMap<TenantId, Arc<RuleBook>>,
@@ -20,16 +18,16 @@ pub(crate) struct RulesCache {
     changes: AtomicU64,
     /// Wakes those who watch for changes.
     told: watch::Sender<()>,
-    pool: ConnectionPool,
+    store: Arc<dyn Store>,
 }
 
 impl RulesCache {
-    pub(crate) fn new(pool: ConnectionPool) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             books: DashMap::new(),
             changes: AtomicU64::new(0),
             told: watch::Sender::new(()),
-            pool,
+            store,
         }
     }
 
@@ -40,8 +38,7 @@ impl RulesCache {
             return Ok(Some(Arc::clone(&book)));
         }
         let changes = self.changes.load(Ordering::SeqCst);
-        let mut connection = self.connection().await?;
-        let Some(rows) = rules::load(&mut connection, tenant).await? else {
+        let Some(rows) = self.store.rules(&[tenant]).await?.pop() else {
             return Ok(None);
         };
         let book = RuleBook::new(rows).map_err(|error| {
@@ -59,9 +56,8 @@ impl RulesCache {
         limit: i64,
     ) -> Result<Option<TenantId>, Failure> {
         let changes = self.changes.load(Ordering::SeqCst);
-        let mut connection = self.connection().await?;
-        let tenants = rules::tenants_after(&mut connection, after, limit).await?;
-        for rows in rules::load_many(&mut connection, &tenants).await? {
+        let tenants = self.store.tenants_after(after, limit).await?;
+        for rows in self.store.rules(&tenants).await? {
             match RuleBook::new(rows) {
                 Ok(book) => drop(self.keep(changes, Arc::new(book))),
                 // The others need not wait for the one that is told when it is asked for.
@@ -69,11 +65,6 @@ impl RulesCache {
             }
         }
         Ok(tenants.last().copied())
-    }
-
-    async fn connection(&self) -> Result<PooledConnection, Failure> {
-        let connection = self.pool.get().await;
-        Ok(connection.map_err(|error| unavailable(error.to_string()))?)
     }
 
     /// Keeps a book that was loaded when `changes` changes had been heard of.
@@ -98,6 +89,13 @@ impl RulesCache {
     pub(crate) fn forget(&self, tenant: TenantId) {
         self.count_change();
         self.books.remove(&tenant);
+        self.told.send_replace(());
+    }
+
+    /// Forgets every tenant's.
+    pub(crate) fn forget_all(&self) {
+        self.count_change();
+        self.books.clear();
         self.told.send_replace(());
     }
 

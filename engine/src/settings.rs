@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::tokens::HolderTokens;
 use schema::retention::Keep;
+use secrecy::SecretString;
+
+use crate::tokens::HolderTokens;
 
 /// How the engine runs. Every queue has a bound; over it the answer is `busy`.
 #[derive(Clone, Debug)]
@@ -26,8 +28,12 @@ pub struct Settings {
     pub reserve_deadline: Duration,
     /// How long a caller waits for a commit before hearing `outcome_unknown`.
     pub commit_deadline: Duration,
+    /// Address of a Redis that carries the bus between nodes, if there is one.
+    pub redis_url: Option<SecretString>,
     /// How often other processes' changes are read.
     pub poll_every: Duration,
+    /// The same while the bus tells of them.
+    pub poll_every_with_bus: Duration,
     /// How often holds whose time is over are looked for.
     pub reap_every: Duration,
     /// How often time that came free is looked for, for the waitlist.
@@ -57,7 +63,9 @@ impl Default for Settings {
             batch_count_max: 64,
             reserve_deadline: Duration::from_secs(2),
             commit_deadline: Duration::from_secs(5),
+            redis_url: None,
             poll_every: Duration::from_millis(250),
+            poll_every_with_bus: Duration::from_secs(2),
             reap_every: Duration::from_millis(500),
             waitlist_every: Duration::from_secs(1),
             overrun_every: Duration::from_secs(30),

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use schema::audit_log::Origin;
-use schema::ids::{CalendarId, EntryId, HoldId, OfferId, PatientId, ProviderId, TenantId};
+use schema::connection::ConnectionPool;
+use schema::ids::{EntryId, HoldId, OfferId, ProviderId, TenantId};
 use schema::models::waitlist::{Entry, Freed};
 use schema::span::Span;
+use schema::tenancy::unavailable;
 use schema::waitlist;
 use tokio::sync::watch;
 
@@ -38,9 +40,14 @@ pub struct Made {
 }
 
 /// Looks every `every` for time that came free.
-pub(crate) async fn run(engine: Engine, every: Duration, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    engine: Engine,
+    pool: ConnectionPool,
+    every: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
     loop {
-        match work(&engine).await {
+        match work(&engine, &pool).await {
             Ok(true) if !*stopping.borrow() => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "cannot look after the waitlist"),
@@ -57,8 +64,9 @@ pub(crate) async fn run(engine: Engine, every: Duration, mut stopping: watch::Re
 }
 
 /// Looks after one freed time; answers whether there was one.
-async fn work(engine: &Engine) -> Result<bool, Failure> {
-    let mut connection = engine.parts().connection().await?;
+async fn work(engine: &Engine, pool: &ConnectionPool) -> Result<bool, Failure> {
+    let connection = pool.get().await;
+    let mut connection = connection.map_err(|error| unavailable(error.to_string()))?;
     let connection: &mut AsyncPgConnection = &mut connection;
     connection
         .build_transaction()
@@ -66,7 +74,7 @@ async fn work(engine: &Engine) -> Result<bool, Failure> {
             let Some(freed) = waitlist::next_freed(connection).await? else {
                 return Ok(false);
             };
-            match engine.offer_freed(connection, &freed).await {
+            match engine.offer_freed(&freed).await {
                 Ok(()) | Err(Refusal::Rejected(_)) => {}
                 // Later again: the row stays.
                 Err(Refusal::Failed(failure)) => return Err(failure),
@@ -78,11 +86,7 @@ async fn work(engine: &Engine) -> Result<bool, Failure> {
 }
 
 impl Engine {
-    async fn offer_freed(
-        &self,
-        connection: &mut AsyncPgConnection,
-        freed: &Freed,
-    ) -> Result<(), Refusal> {
+    async fn offer_freed(&self, freed: &Freed) -> Result<(), Refusal> {
         let rules = self.rules(freed.tenant).await?;
         if !rules.policy.offers_freed_time {
             return Ok(());
@@ -90,9 +94,7 @@ impl Engine {
         let providers = concerned(&rules, &freed.calendars);
         let mut refused: Vec<EntryId> = Vec::new();
         for _ in 0..OFFERS_MAX {
-            let found = self
-                .candidates(connection, &rules, freed.span, &providers)
-                .await?;
+            let found = self.candidates(&rules, freed.span, &providers).await?;
             let next = found
                 .into_iter()
                 .find(|candidate| !refused.contains(&candidate.entry));
@@ -120,13 +122,13 @@ impl Engine {
 
     async fn candidates(
         &self,
-        connection: &mut AsyncPgConnection,
         rules: &RuleBook,
         span: Span,
         providers: &[ProviderId],
     ) -> Result<Vec<Candidate>, Refusal> {
-        let entries = waitlist::waiting(connection, rules.tenant).await?;
-        let offered = waitlist::offered(connection, rules.tenant, span).await?;
+        let store = &self.parts().store;
+        let entries = store.waiting(rules.tenant).await?;
+        let offered = store.offered(rules.tenant, span).await?;
         let mut slots: Vec<(EntryId, Vec<Slot>)> = Vec::with_capacity(entries.len());
         for entry in &entries {
             slots.push((
@@ -192,9 +194,7 @@ impl Engine {
         providers: &[ProviderId],
     ) -> Result<Vec<Candidate>, Refusal> {
         let rules = self.rules(tenant).await?;
-        let mut connection = self.parts().connection().await?;
-        self.candidates(&mut connection, &rules, span, providers)
-            .await
+        self.candidates(&rules, span, providers).await
     }
 
     /// Who waits in a practice and has no open offer.
@@ -202,8 +202,7 @@ impl Engine {
     /// # Errors
     /// When the database is away.
     pub async fn waiting(&self, tenant: TenantId) -> Result<Vec<Entry>, Failure> {
-        let mut connection = self.parts().connection().await?;
-        Ok(waitlist::waiting(&mut connection, tenant).await?)
+        Ok(self.parts().store.waiting(tenant).await?)
     }
 
     /// The newest offer to somebody who waits.
@@ -215,8 +214,7 @@ impl Engine {
         tenant: TenantId,
         entry: EntryId,
     ) -> Result<Option<waitlist::OpenOffer>, Failure> {
-        let mut connection = self.parts().connection().await?;
-        Ok(waitlist::latest_offer(&mut connection, tenant, entry).await?)
+        Ok(self.parts().store.latest_offer(tenant, entry).await?)
     }
 
     /// Offers a slot to somebody who waits: a hold that is theirs until it is answered or over.
@@ -232,14 +230,12 @@ impl Engine {
         principal: &str,
         origin: Origin,
     ) -> Result<Made, Refusal> {
-        let (entry, calendar) = {
-            let mut connection = self.parts().connection().await?;
-            let waiting = waitlist::waiting(&mut connection, tenant).await?;
-            let entry = waiting.into_iter().find(|waiting| waiting.id == entry);
-            let entry = entry.ok_or(Rejection::NotFound(Missing::Entry))?;
-            let calendar = patient_calendar(&mut connection, tenant, entry.patient).await?;
-            (entry, calendar)
-        };
+        let store = &self.parts().store;
+        let waiting = store.waiting(tenant).await?;
+        let entry = waiting.into_iter().find(|waiting| waiting.id == entry);
+        let entry = entry.ok_or(Rejection::NotFound(Missing::Entry))?;
+        let calendar = store.patient_calendar(tenant, entry.patient).await?;
+        let calendar = calendar.ok_or(Rejection::NotYourPatient)?;
         let (hold, offer) = (HoldId::new(), OfferId::new());
         let holder = self.parts().settings.tokens.clone();
         let command = Command::Hold(Hold {
@@ -283,14 +279,4 @@ impl Engine {
             _ => Err(Failure::Internal.into()),
         }
     }
-}
-
-async fn patient_calendar(
-    connection: &mut AsyncPgConnection,
-    tenant: TenantId,
-    patient: PatientId,
-) -> Result<CalendarId, Refusal> {
-    let found = waitlist::patient_calendars(connection, tenant, &[patient]).await?;
-    let calendar = found.first().map(|(_, calendar)| *calendar);
-    Ok(calendar.ok_or(Rejection::NotYourPatient)?)
 }

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel_async::AsyncPgConnection;
 use schema::commit::{Answer, Change, CommitError, Committed, InDoubt, Verdict};
-use schema::connection::{Role, connect};
 use schema::ids::CalendarId;
 use schema::in_doubt;
 use schema::models::claim::Event;
 use uuid::Uuid;
 
 use crate::actors::Settle;
+use crate::bus::{Bus, Topic};
 use crate::commit_queue::{CommitQueue, Outcome, Pending};
 use crate::directory::{Applied, Directory, Origin};
 use crate::registry::Registry;
+use crate::store::{Session, Store};
 
 /// How long a batch that certainly was not committed is tried again while the database is away.
 const RETRY_FOR: Duration = Duration::from_secs(4);
@@ -24,13 +24,14 @@ const RETRY_FOR: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Writer {
-    pub url: String,
+    pub store: Arc<dyn Store>,
     pub node: Uuid,
     pub batch_count_max: usize,
     pub queue: Arc<CommitQueue>,
     pub directory: Arc<Directory>,
     pub registry: Arc<Registry>,
-    pub connection: Option<AsyncPgConnection>,
+    pub bus: Arc<Bus>,
+    pub connection: Option<Box<dyn Session>>,
 }
 
 impl Writer {
@@ -73,35 +74,33 @@ impl Writer {
     /// Commits, through lost connections and lost answers, until the outcome is known.
     async fn commit(&mut self, batch: &[Pending]) -> Result<Committed, Refused> {
         let changes: Vec<Change> = batch.iter().map(|pending| pending.change.clone()).collect();
-        let until = Instant::now() + RETRY_FOR;
+        let until = tokio::time::Instant::now() + RETRY_FOR;
         loop {
             let fence = fence(batch);
             let node = self.node;
             let error = match self.connected().await {
-                Ok(connection) => {
-                    match schema::commit::commit(connection, node, &fence, &changes).await {
-                        Ok(committed) => return Ok(committed),
-                        Err(CommitError::Conflict(error)) => {
-                            metrics::counter!("denticloud_commit_conflicts_total").increment(1);
-                            tracing::warn!(%error, changes = changes.len(), "commit refused");
-                            return Err(Refused::Conflict);
-                        }
-                        Err(CommitError::InDoubt(error, doubt)) => {
-                            tracing::warn!(%error, xid = doubt.xid, "commit in doubt");
-                            self.connection = None;
-                            match self.resolve(doubt).await {
-                                Some(committed) => return Ok(committed),
-                                None => continue,
-                            }
-                        }
-                        Err(CommitError::Failed(error)) => error.to_string(),
+                Ok(connection) => match connection.commit(node, &fence, &changes).await {
+                    Ok(committed) => return Ok(committed),
+                    Err(CommitError::Conflict(error)) => {
+                        metrics::counter!("denticloud_commit_conflicts_total").increment(1);
+                        tracing::warn!(%error, changes = changes.len(), "commit refused");
+                        return Err(Refused::Conflict);
                     }
-                }
+                    Err(CommitError::InDoubt(error, doubt)) => {
+                        tracing::warn!(%error, xid = doubt.xid, "commit in doubt");
+                        self.connection = None;
+                        match self.resolve(doubt).await {
+                            Some(committed) => return Ok(committed),
+                            None => continue,
+                        }
+                    }
+                    Err(CommitError::Failed(error)) => error.to_string(),
+                },
                 Err(error) => error,
             };
             tracing::warn!(error, "commit failed");
             self.connection = None;
-            if Instant::now() >= until {
+            if tokio::time::Instant::now() >= until {
                 return Err(Refused::Failed);
             }
             tokio::time::sleep(PAUSE).await;
@@ -113,7 +112,7 @@ impl Writer {
         metrics::counter!("denticloud_commit_in_doubt_total").increment(1);
         loop {
             if let Ok(connection) = self.connected().await {
-                match in_doubt::outcome(connection, doubt.xid).await {
+                match connection.outcome(&doubt).await {
                     Ok(in_doubt::Outcome::Committed) => return Some(doubt.committed),
                     Ok(in_doubt::Outcome::Aborted) => return None,
                     Ok(in_doubt::Outcome::InProgress) => {}
@@ -127,24 +126,24 @@ impl Writer {
         }
     }
 
-    async fn connected(&mut self) -> Result<&mut AsyncPgConnection, String> {
-        if self.connection.is_none() {
-            let fresh = connect(&self.url, Role::Engine)
-                .await
-                .map_err(|e| e.to_string())?;
-            self.connection = Some(fresh);
+    async fn connected(&mut self) -> Result<&mut Box<dyn Session>, String> {
+        match self.connection.take() {
+            Some(known) => Ok(self.connection.insert(known)),
+            None => {
+                let fresh = self.store.session().await.map_err(|e| e.to_string())?;
+                Ok(self.connection.insert(fresh))
+            }
         }
-        self.connection
-            .as_mut()
-            .ok_or_else(|| "no connection".to_owned())
     }
 
-    /// Applies what was committed, in the order of the versions, then frees and answers.
+    /// Applies what was committed, in the order of the versions, then frees and answers, and tells
+    /// other nodes.
     fn publish(&self, batch: Vec<Pending>, committed: Committed) {
+        let mut events = Vec::new();
         for (mut pending, verdict) in batch.into_iter().zip(committed.verdicts) {
             let outcome = match verdict {
                 Verdict::Committed { positions } => {
-                    self.apply(&mut pending.change, &positions, committed.at);
+                    self.apply(&mut pending.change, &positions, committed.at, &mut events);
                     let result = std::mem::take(&mut pending.change.result);
                     Outcome::Committed(Answer { result, positions })
                 }
@@ -164,13 +163,18 @@ impl Writer {
             };
             self.settle(pending, outcome);
         }
+        if !events.is_empty() {
+            self.bus.say(Topic::Events, &events);
+        }
     }
 
+    /// Applies a change's events; `told` gets those that other nodes are to hear.
     fn apply(
         &self,
         change: &mut Change,
         positions: &BTreeMap<CalendarId, i64>,
         at: chrono::DateTime<chrono::Utc>,
+        told: &mut Vec<Event>,
     ) {
         let tx = change.tx;
         for (calendar, ops) in std::mem::take(&mut change.ops) {
@@ -184,6 +188,9 @@ impl Writer {
                 at,
                 ops,
             };
+            if self.bus.is_up() {
+                told.push(event.clone());
+            }
             if self.directory.apply(event, Origin::Here) == Applied::Gap {
                 // Cannot be while the fence holds; the next decision would be found stale and
                 // catch up from the log.

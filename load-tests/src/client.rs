@@ -40,6 +40,9 @@ pub enum Command {
         appointment: Uuid,
         text: String,
     },
+    Cancel {
+        appointment: Uuid,
+    },
 }
 
 /// What came of a command.
@@ -129,6 +132,9 @@ impl Command {
             Self::Book(booking) => json!({ "type": "book", "appointment": booking }),
             Self::Note { appointment, text } => {
                 json!({ "type": "editNotes", "appointmentId": appointment, "notes": text })
+            }
+            Self::Cancel { appointment } => {
+                json!({ "type": "cancel", "appointmentId": appointment })
             }
         };
         if let Some(key) = key {

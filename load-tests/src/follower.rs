@@ -22,6 +22,8 @@ use crate::stage::Site;
 
 /// How long the last changes may take to arrive once nobody makes any.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Before a subscription is asked for again that the server was too busy for.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// How often a subscription may be refused before something is wrong.
 const REFUSED_MAX: u32 = 20;
 
@@ -44,7 +46,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.deltas += other.deltas;
         self.missed += other.missed;
         self.repeated += other.repeated;
@@ -343,6 +345,11 @@ impl Follower {
         let kind = std::mem::take(&mut frame.kind);
         let Some(id) = frame.calendar else {
             return match kind.as_str() {
+                // The database is away: it comes back.
+                "error" if frame.code == "busy" => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                    Err(Lost("a subscription has to wait".to_owned()))
+                }
                 "error" => {
                     self.refused += 1;
                     Err(Lost(format!("a subscription is refused: {}", frame.code)))

@@ -128,6 +128,13 @@ impl Ledger {
         self.lock().faults.clone()
     }
 
+    /// Whether some booking of that time was acknowledged.
+    #[must_use]
+    pub fn has_booked(&self, booking: &Booking) -> bool {
+        let slot = (booking.dentist_id, booking.start);
+        self.lock().visits.values().any(|visit| visit.slot == slot)
+    }
+
     /// How many appointments were acknowledged.
     #[must_use]
     pub fn bookings(&self) -> usize {

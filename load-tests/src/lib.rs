@@ -8,6 +8,7 @@
 
 pub mod bare;
 pub mod client;
+pub mod cluster;
 pub mod database;
 pub mod diary;
 pub mod direct;
@@ -19,6 +20,9 @@ pub mod measure;
 pub mod pace;
 pub mod plain;
 pub mod plot;
+pub mod postgres;
+pub mod proxy;
+pub mod redis;
 pub mod report;
 pub mod scenario;
 pub mod seed;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use load_tests::report::{Summary, write_json};
 use load_tests::scenario::{
-    self, availability, compare, direct, fanout, faults, kill, patients, rush, steady, tenants,
-    widgets,
+    self, availability, compare, direct, fanout, faults, kill, nodes, patients, rush, steady,
+    tenants, widgets,
 };
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
@@ -70,6 +70,8 @@ enum Scenario {
     Patients(patients::Options),
     /// Connections cut at random, kills, slow readers: every follower ends with the server's state
     Faults(faults::Options),
+    /// Several nodes over one database: from a commit on one to a follower on another, and faults
+    Nodes(nodes::Options),
     /// One calendar, many sockets: from a change to the last of them, beside a bare server
     Fanout(fanout::Options),
     /// Booking pages that follow free slots under load
@@ -186,6 +188,9 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
             .await
             .map(|played| tell(played.summary)),
         Some(Scenario::Faults(options)) => faults::run(&setup, options, seed)
+            .await
+            .map(|played| tell(played.summary)),
+        Some(Scenario::Nodes(options)) => nodes::run(&setup, options, seed)
             .await
             .map(|played| tell(played.summary)),
         Some(Scenario::Fanout(options)) => fanout::run(&setup, options).await.map(&mut tell),

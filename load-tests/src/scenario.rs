@@ -6,6 +6,7 @@ pub mod direct;
 pub mod fanout;
 pub mod faults;
 pub mod kill;
+pub mod nodes;
 pub mod patients;
 pub mod rush;
 pub mod steady;

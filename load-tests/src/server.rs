@@ -231,18 +231,27 @@ impl Server {
         Ok(self.child.kill().await?)
     }
 
+    /// Sends the process a signal, unless it has ended.
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub async fn signal(&self, name: &str) -> Outcome<()> {
+        if let Some(id) = self.child.id() {
+            // The shell's own: a `kill` program is not everywhere, and `unsafe` nowhere.
+            let told = Command::new("sh")
+                .args(["-c", "kill -$0 \"$1\"", name, &id.to_string()])
+                .status();
+            told.await?;
+        }
+        Ok(())
+    }
+
     /// `kill -TERM`: the server drains and ends.
     ///
     /// # Errors
     /// When it has ended before, does not end in time, or ends with a failure.
     pub async fn stop(mut self) -> Outcome<()> {
-        if let Some(id) = self.child.id() {
-            // The shell's own: a `kill` program is not everywhere, and `unsafe` nowhere.
-            let told = Command::new("sh")
-                .args(["-c", "kill -TERM \"$0\"", &id.to_string()])
-                .status();
-            told.await?;
-        }
+        self.signal("TERM").await?;
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         match ended.map_err(|_| "the server does not stop")?? {
             status if status.success() => Ok(()),
@@ -251,7 +260,7 @@ impl Server {
     }
 }
 
-fn free_port() -> Outcome<u16> {
+pub(crate) fn free_port() -> Outcome<u16> {
     let mut random = rand::rng();
     for _ in 0..200 {
         let port = random.random_range(PORTS);

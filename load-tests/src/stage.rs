@@ -51,6 +51,38 @@ pub struct Site {
 }
 
 impl Site {
+    /// Of a server that runs.
+    #[must_use]
+    pub fn new(address: SocketAddr, size: Size, today: DateTime<Utc>, secret: String) -> Self {
+        Self {
+            address,
+            size,
+            today,
+            secret,
+            up: watch::Sender::new(true),
+        }
+    }
+
+    /// The server's own counts, those without labels.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn metrics(&self) -> Outcome<BTreeMap<String, f64>> {
+        let http = crate::http::client().build()?;
+        let url = format!("http://{}/metrics", self.address);
+        let text = http.get(url).send().await?.text().await?;
+        let values = text.lines().filter_map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        });
+        Ok(values.collect())
+    }
+
+    /// Tells clients whether to wait with connecting.
+    pub fn is_up(&self, up: bool) {
+        self.up.send_replace(up);
+    }
+
     /// The token of a practice's owner.
     ///
     /// # Errors
@@ -106,7 +138,7 @@ impl Site {
 }
 
 /// Limits that a swarm from one machine, of few accounts, would run into.
-fn lenient() -> impl Iterator<Item = (String, String)> {
+pub(crate) fn lenient() -> impl Iterator<Item = (String, String)> {
     [
         "DENTICLOUD_WS_SESSIONS",
         "DENTICLOUD_WS_SESSIONS_PER_USER",
@@ -152,13 +184,7 @@ impl Stage {
             seeded.as_secs_f64(),
             server.ready_after.as_millis()
         );
-        let site = Site {
-            address: server.address,
-            size,
-            today: Utc::now(),
-            secret: setup.jwt_secret.clone(),
-            up: watch::Sender::new(true),
-        };
+        let site = Site::new(server.address, size, Utc::now(), setup.jwt_secret.clone());
         Ok(Self {
             site: Arc::new(site),
             ready_after: server.ready_after,
@@ -212,14 +238,7 @@ impl Stage {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn metrics(&self) -> Outcome<BTreeMap<String, f64>> {
-        let http = crate::http::client().build()?;
-        let url = format!("http://{}/metrics", self.site.address);
-        let text = http.get(url).send().await?.text().await?;
-        let values = text.lines().filter_map(|line| {
-            let (name, value) = line.split_once(' ')?;
-            Some((name.to_owned(), value.parse().ok()?))
-        });
-        Ok(values.collect())
+        self.site.metrics().await
     }
 
     /// Each visit: whose, its start, and when it was committed, by the database's clock.
@@ -249,7 +268,7 @@ impl Stage {
     /// # Errors
     /// When the server had ended by itself.
     pub async fn kill(&mut self) -> Outcome<()> {
-        self.site.up.send_replace(false);
+        self.site.is_up(false);
         match self.server.take() {
             Some(server) => server.kill().await,
             None => Err("there is no server to kill".into()),
@@ -275,7 +294,7 @@ impl Stage {
         let server = self.program.serve_on(self.site.address.port()).await?;
         let ready_after = server.ready_after;
         self.server = Some(server);
-        self.site.up.send_replace(true);
+        self.site.is_up(true);
         Ok(ready_after)
     }
 

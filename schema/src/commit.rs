@@ -6,6 +6,7 @@
 
 pub mod freed;
 pub mod holds;
+mod judge;
 mod merge;
 mod rows;
 mod statements;
@@ -27,6 +28,9 @@ use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
 use crate::models::series::Series;
 use holds::HoldChanges;
+use statements::UsedKeys;
+
+pub use judge::{Grounds, judge};
 
 /// One command's effect on everything, or on nothing.
 #[derive(Clone, Debug)]
@@ -169,7 +173,17 @@ pub enum CommitError {
 #[derive(Debug)]
 pub struct InDoubt {
     pub xid: i64,
+    /// One of the events that it would have written, if any.
+    pub evidence: Option<Evidence>,
     pub committed: Committed,
+}
+
+/// An event that is in the log exactly if its transaction was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    pub calendar: CalendarId,
+    pub version: i64,
+    pub tx: TxId,
 }
 
 /// Commits `changes` in one transaction on a connection of the `engine` role.
@@ -190,7 +204,15 @@ pub async fn commit(
             Ok(()) => Ok(committed),
             // An error that the server sent (a deferred key) rolled it back; silence is doubt.
             Err(error) if is_refusal(&error) => Err(classify(error)),
-            Err(error) => Err(CommitError::InDoubt(error, InDoubt { xid, committed })),
+            Err(error) => {
+                let evidence = evidence(changes, &committed.verdicts);
+                let doubt = InDoubt {
+                    xid,
+                    evidence,
+                    committed,
+                };
+                Err(CommitError::InDoubt(error, doubt))
+            }
         },
         Err(error) => {
             // On a dead connection this fails too, and the transaction is gone all the same.
@@ -200,6 +222,32 @@ pub async fn commit(
     }
 }
 
+/// A statement that reads the rows of those keys that have been used.
+pub(crate) fn used_keys<'k>(keys: impl IntoIterator<Item = &'k Key>) -> UsedKeys {
+    let mut wanted = UsedKeys::default();
+    for key in keys {
+        wanted.tenant.push(key.tenant);
+        wanted.principal.push(key.principal.clone());
+        wanted.key.push(key.key.clone());
+    }
+    wanted
+}
+
+/// What to look for in the log, should the answer be lost.
+fn evidence(changes: &[Change], verdicts: &[Verdict]) -> Option<Evidence> {
+    changes.iter().zip(verdicts).find_map(|(change, verdict)| {
+        let Verdict::Committed { positions } = verdict else {
+            return None;
+        };
+        let (calendar, version) = positions.first_key_value()?;
+        Some(Evidence {
+            calendar: *calendar,
+            version: *version,
+            tx: change.tx,
+        })
+    })
+}
+
 async fn write(
     connection: &mut AsyncPgConnection,
     node: Uuid,
@@ -207,12 +255,7 @@ async fn write(
     changes: &[Change],
 ) -> QueryResult<(i64, Committed)> {
     let found = statements::begin_and_look(connection, changes).await?;
-    let mut next = found.versions.clone();
-    let mut counts = found.holds.clone();
-    let verdicts: Vec<Verdict> = changes
-        .iter()
-        .map(|change| judge(change, fence, &found, &mut next, &mut counts))
-        .collect();
+    let verdicts = judge(changes, fence, &found.grounds);
     let accepted: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = changes
         .iter()
         .zip(&verdicts)
@@ -228,7 +271,7 @@ async fn write(
         found.xid,
         Committed {
             verdicts,
-            at: found.at,
+            at: found.grounds.at,
         },
     ))
 }
@@ -236,69 +279,9 @@ async fn write(
 /// What the transaction found under its locks.
 struct Found {
     xid: i64,
-    at: DateTime<Utc>,
-    versions: HashMap<CalendarId, i64>,
-    rules: RulesSeen,
-    keys: HashMap<(TenantId, String, String), (Vec<u8>, Answer)>,
-    holds: holds::Counts,
+    grounds: Grounds,
     /// The appointments that the changes are about, as they were.
     earlier: BTreeMap<AppointmentId, Appointment>,
-}
-
-/// Accepts a change and numbers its events, or says why not. A change that is not accepted takes
-/// no number, so those behind it stay contiguous.
-fn judge(
-    change: &Change,
-    fence: &HashMap<CalendarId, i64>,
-    found: &Found,
-    next: &mut HashMap<CalendarId, i64>,
-    counts: &mut holds::Counts,
-) -> Verdict {
-    if let Some(key) = &change.key {
-        let name = (key.tenant, key.principal.clone(), key.key.clone());
-        if let Some((fingerprint, answer)) = found.keys.get(&name) {
-            return Verdict::Replayed {
-                answer: answer.clone(),
-                fingerprint: fingerprint.clone(),
-            };
-        }
-    }
-    let stale: Vec<CalendarId> = change
-        .ops
-        .keys()
-        .filter(|id| !found.versions.contains_key(id) || found.versions.get(id) != fence.get(id))
-        .copied()
-        .collect();
-    if !stale.is_empty() {
-        return Verdict::Stale { calendars: stale };
-    }
-    let moved = |seen: Option<&i64>, now: i64| seen.is_none_or(|seen| *seen != now);
-    if change
-        .rules
-        .tenants
-        .iter()
-        .any(|(id, seen)| moved(found.rules.tenants.get(id), *seen))
-        || change
-            .rules
-            .clinics
-            .iter()
-            .any(|(id, seen)| moved(found.rules.clinics.get(id), *seen))
-    {
-        return Verdict::StaleRules;
-    }
-    if let Some(refused) = holds::judge(change, found.at, counts) {
-        return refused;
-    }
-    let positions = change
-        .ops
-        .keys()
-        .map(|id| {
-            let version = next.entry(*id).or_default();
-            *version += 1;
-            (*id, *version)
-        })
-        .collect();
-    Verdict::Committed { positions }
 }
 
 /// Whether the server certainly rolled the transaction back. A terminated backend also sends an

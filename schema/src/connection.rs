@@ -25,6 +25,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// How long a transaction may stand still before the server ends it, in milliseconds; 0 is for
+    /// ever. A process that is stopped in the middle of one has rows locked that everybody else
+    /// needs. Mail is sent within a transaction, and locks nothing but the letter.
+    fn standstill_ms(self) -> u32 {
+        match self {
+            Self::App => 10_000,
+            Self::Engine => 2_000,
+            Self::Mail => 0,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Role::App => "denticloud_app",
@@ -49,7 +60,11 @@ const POOL_WAIT: Duration = Duration::from_secs(3);
 pub async fn connect(url: &str, role: Role) -> ConnectionResult<AsyncPgConnection> {
     let mut connection = AsyncPgConnection::establish(url).await?;
     connection
-        .batch_execute(&format!("SET ROLE {}", role.name()))
+        .batch_execute(&format!(
+            "SET ROLE {}; SET idle_in_transaction_session_timeout = {}",
+            role.name(),
+            role.standstill_ms()
+        ))
         .await
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)

@@ -2,7 +2,7 @@
 
 use diesel::QueryResult;
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Text};
+use diesel::sql_types::{BigInt, Integer, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -14,6 +14,24 @@ struct Server {
     system_identifier: String,
     #[diesel(sql_type = Integer)]
     timeline: i32,
+}
+
+#[derive(QueryableByName)]
+struct Database {
+    #[diesel(sql_type = BigInt)]
+    oid: i64,
+}
+
+/// The number of the database within its server, which its copies there do not share.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn database(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
+    let Database { oid } =
+        diesel::sql_query("SELECT oid::bigint FROM pg_database WHERE datname = current_database()")
+            .get_result(connection)
+            .await?;
+    Ok(oid)
 }
 
 /// The epoch of the database behind `connection` (role `engine`): the stored one while the server

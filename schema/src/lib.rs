@@ -19,6 +19,7 @@ pub mod log;
 pub mod migrate;
 pub mod models;
 pub mod patients;
+pub mod present;
 pub mod request_answers;
 pub mod retention;
 pub mod rules;

@@ -69,9 +69,9 @@ pub async fn after(
     rows.into_iter().map(Row::event).collect()
 }
 
-/// A moment in the order of transactions: everything that began before it has ended.
+/// A moment in the order of transactions, by their ids: everything that began before it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Horizon(pub(crate) i64);
+pub struct Horizon(pub i64);
 
 #[derive(QueryableByName)]
 struct HorizonRow {

@@ -167,10 +167,10 @@ pub async fn end(app: &App, token: &str) -> Result<(), Problem> {
     audit::record_account(app, Some(user), Who::user(user), "session.ended").await
 }
 
-/// Ends all sessions of a user but one, in a transaction of theirs. Call [`Accounts::forget`]
+/// Ends all sessions of a user but one, in a transaction of theirs. Call [`App::rights_changed`]
 /// after it.
 ///
-/// [`Accounts::forget`]: crate::auth::principal::Accounts::forget
+/// [`App::rights_changed`]: crate::app::App::rights_changed
 ///
 /// # Errors
 /// 503 without a database.

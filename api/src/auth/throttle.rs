@@ -1,18 +1,23 @@
 //! Limits on guessing: each failure of an account makes the next wait longer, an address may sign
 //! in, register and ask for e-mails so often and no more. A log-in that succeeds clears its
-//! account's failures, so people who know their password never wait. Every process counts for
-//! itself: N of them let N times as much through.
+//! account's failures, so people who know their password never wait. Nodes tell each other what they
+//! have counted; without a bus N of them let N times as much through.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use dashmap::mapref::one::RefMut;
+use engine::bus::{Bus, Topic};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
+use crate::counts::Count;
 use crate::problem::Problem;
 
 /// Beyond this many remembered keys those not used lately are forgotten.
@@ -24,7 +29,8 @@ const EVERYWHERE_WAIT_MAX: Duration = Duration::from_mins(1);
 /// How long an address counts as the owner's after a log-in.
 const OWNERS_ADDRESS: Duration = Duration::from_hours(24 * 30);
 
-type Key = [u8; 32];
+/// Whom something is counted against.
+pub type Key = [u8; 32];
 
 struct Limiter {
     limit: DefaultDirectRateLimiter,
@@ -37,6 +43,17 @@ struct Failures {
     count: u32,
     /// When the next may be tried.
     open: Instant,
+}
+
+impl Failures {
+    fn add(&mut self, growth: Growth, now: Instant) {
+        // A pause of the longest wait forgives.
+        if now.saturating_duration_since(self.open) > growth.max {
+            self.count = 0;
+        }
+        self.count = self.count.saturating_add(1);
+        self.open = now + growth.wait(self.count);
+    }
 }
 
 /// How failures slow the next attempt down.
@@ -61,8 +78,35 @@ impl Growth {
     }
 }
 
+/// What is limited by time alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Logins,
+    Registrations,
+    Letters,
+    LettersOfAddress,
+}
+
+/// What a node has counted, as it tells the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    Taken(Kind, Key),
+    /// Of an account, from one address or over all of them.
+    Failed {
+        key: Key,
+        everywhere: bool,
+    },
+    Succeeded {
+        own: Key,
+        everywhere: Key,
+    },
+}
+
 /// Counts what could be guessing.
 pub struct Throttle {
+    bus: Arc<Bus>,
     from_one: Growth,
     everywhere: Growth,
     logins: Quota,
@@ -77,9 +121,9 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// With the limits of `config`.
+    /// With the limits of `config`; tells the bus what it counts.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, bus: Arc<Bus>) -> Self {
         let number = |value| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
         let first = Duration::from_secs(config.login_wait_seconds.max(1));
         let from_one = Growth {
@@ -88,6 +132,7 @@ impl Throttle {
             max: Duration::from_secs(config.login_wait_max_seconds).max(first),
         };
         Self {
+            bus,
             from_one,
             everywhere: Growth {
                 free: from_one.free.saturating_mul(EVERYWHERE),
@@ -113,22 +158,28 @@ impl Throttle {
     /// # Errors
     /// 429 with the time to wait.
     pub fn login(&self, email: &str, address: Option<IpAddr>) -> Result<(), Problem> {
-        self.take(key("login", "", address), self.logins)?;
+        self.take(Kind::Logins, key("login", "", address))?;
         let own = key("account", email, address);
-        self.fail(own, self.from_one)?;
+        self.fail(own, false)?;
         let known = self.owners.get(&own);
         let owner = known.is_some_and(|since| since.elapsed() < OWNERS_ADDRESS);
         if owner {
             return Ok(());
         }
-        self.fail(key("account", email, None), self.everywhere)
+        self.fail(key("account", email, None), true)
     }
 
     /// Forgets the failures of an account whose password was right.
     pub fn succeeded(&self, email: &str, address: Option<IpAddr>) {
         let own = key("account", email, address);
+        let everywhere = key("account", email, None);
+        self.forgive(own, everywhere);
+        self.tell(Counted::Succeeded { own, everywhere });
+    }
+
+    fn forgive(&self, own: Key, everywhere: Key) {
         self.failures.remove(&own);
-        self.failures.remove(&key("account", email, None));
+        self.failures.remove(&everywhere);
         if self.owners.len() > KEYS_MAX {
             self.owners
                 .retain(|_, since| since.elapsed() < OWNERS_ADDRESS);
@@ -141,7 +192,7 @@ impl Throttle {
     /// # Errors
     /// 429 with the time to wait.
     pub fn sign_in_elsewhere(&self, address: Option<IpAddr>) -> Result<(), Problem> {
-        self.take(key("elsewhere", "", address), self.logins)
+        self.take(Kind::Logins, key("elsewhere", "", address))
     }
 
     /// Takes one registration from `address`.
@@ -149,7 +200,7 @@ impl Throttle {
     /// # Errors
     /// 429 with the time to wait.
     pub fn register(&self, address: Option<IpAddr>) -> Result<(), Problem> {
-        self.take(key("register", "", address), self.registrations)
+        self.take(Kind::Registrations, key("register", "", address))
     }
 
     /// Takes one e-mail that `address` wants sent to `email`.
@@ -157,34 +208,71 @@ impl Throttle {
     /// # Errors
     /// 429 with the time to wait.
     pub fn letter(&self, email: &str, address: Option<IpAddr>) -> Result<(), Problem> {
-        self.take(key("letters", "", address), self.letters_of_address)?;
-        self.take(key("letter", email, None), self.letters)
+        self.take(Kind::LettersOfAddress, key("letters", "", address))?;
+        self.take(Kind::Letters, key("letter", email, None))
     }
 
-    fn fail(&self, key: Key, growth: Growth) -> Result<(), Problem> {
+    /// Counts what another node has counted.
+    pub fn hear(&self, counted: Counted) {
+        match counted {
+            Counted::Taken(kind, key) => drop(self.count(kind, key)),
+            Counted::Failed { key, everywhere } => {
+                let now = Instant::now();
+                self.failures_of(key, now).add(self.growth(everywhere), now);
+            }
+            Counted::Succeeded { own, everywhere } => self.forgive(own, everywhere),
+        }
+    }
+
+    fn tell(&self, counted: Counted) {
+        self.bus.say(Topic::Counts, &[Count::Guess(counted)]);
+    }
+
+    fn fail(&self, key: Key, everywhere: bool) -> Result<(), Problem> {
         let now = Instant::now();
+        {
+            let mut failures = self.failures_of(key, now);
+            if failures.open > now {
+                return Err(Problem::too_many((failures.open - now).as_secs() + 1));
+            }
+            failures.add(self.growth(everywhere), now);
+        }
+        self.tell(Counted::Failed { key, everywhere });
+        Ok(())
+    }
+
+    fn growth(&self, everywhere: bool) -> Growth {
+        match everywhere {
+            true => self.everywhere,
+            false => self.from_one,
+        }
+    }
+
+    fn failures_of(&self, key: Key, now: Instant) -> RefMut<'_, Key, Failures> {
         if self.failures.len() > KEYS_MAX {
             // Long over: as good as new.
             self.failures
                 .retain(|_, failures| failures.open + self.from_one.max > now);
         }
-        let mut failures = self.failures.entry(key).or_insert(Failures {
+        self.failures.entry(key).or_insert(Failures {
             count: 0,
             open: now,
-        });
-        if failures.open > now {
-            return Err(Problem::too_many((failures.open - now).as_secs() + 1));
-        }
-        // A pause of the longest wait forgives.
-        if now.duration_since(failures.open) > growth.max {
-            failures.count = 0;
-        }
-        failures.count = failures.count.saturating_add(1);
-        failures.open = now + growth.wait(failures.count);
+        })
+    }
+
+    fn take(&self, kind: Kind, key: Key) -> Result<(), Problem> {
+        self.count(kind, key)?;
+        self.tell(Counted::Taken(kind, key));
         Ok(())
     }
 
-    fn take(&self, key: Key, quota: Quota) -> Result<(), Problem> {
+    fn count(&self, kind: Kind, key: Key) -> Result<(), Problem> {
+        let quota = match kind {
+            Kind::Logins => self.logins,
+            Kind::Registrations => self.registrations,
+            Kind::Letters => self.letters,
+            Kind::LettersOfAddress => self.letters_of_address,
+        };
         if self.limiters.len() > KEYS_MAX {
             self.limiters.retain(|_, limiter| {
                 limiter.used.elapsed() < limiter.quota.burst_size_replenished_in()
@@ -232,14 +320,50 @@ mod tests {
     use super::*;
 
     fn throttle(attempts: u32, per_minute: u32) -> Throttle {
-        Throttle::new(&Config {
+        with(attempts, per_minute, Bus::silent(uuid::Uuid::nil()))
+    }
+
+    fn with(attempts: u32, per_minute: u32, bus: Arc<Bus>) -> Throttle {
+        let config = Config {
             login_attempts: attempts,
             login_wait_seconds: 3600,
             login_address_per_minute: per_minute,
             register_address_per_hour: 2,
             letters_per_hour: 1,
             ..Config::default()
-        })
+        };
+        Throttle::new(&config, bus)
+    }
+
+    #[test]
+    fn what_one_node_counts_counts_on_the_others() {
+        let (bus, mut wire) = Bus::wired(uuid::Uuid::from_u128(1));
+        let (other_bus, other_wire) = Bus::wired(uuid::Uuid::from_u128(2));
+        wire.set_up(true);
+        let (one, two) = (with(2, 1000, bus), with(2, 1000, Arc::clone(&other_bus)));
+        let mut ear = other_bus.listen::<Vec<Count>>(Topic::Counts);
+        let mut carry = || {
+            while let Some(message) = wire.said_also() {
+                other_wire.deliver(&message);
+            }
+            while let Some(counts) = ear.heard_also() {
+                for count in counts {
+                    let Count::Guess(counted) = count else {
+                        panic!("{count:?}")
+                    };
+                    two.hear(counted);
+                }
+            }
+        };
+        assert!(one.login("a@x.ec", HERE).is_ok());
+        assert!(one.login("a@x.ec", HERE).is_ok());
+        carry();
+        assert!(two.login("a@x.ec", HERE).is_err());
+        assert!(one.register(HERE).is_ok() && one.register(HERE).is_ok());
+        one.succeeded("a@x.ec", HERE);
+        carry();
+        assert!(two.login("a@x.ec", HERE).is_ok());
+        assert!(two.register(HERE).is_err());
     }
 
     const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));

@@ -45,6 +45,7 @@ pub(super) async fn run(config: &Config, arguments: Arguments) -> Outcome<()> {
         arbiters: 1,
         writers: 1,
         readers: 2,
+        redis_url: config.redis_url.clone(),
         ..Settings::default()
     };
     let engine = Engine::start(config.database_url()?, settings, Clock::system()).await?;

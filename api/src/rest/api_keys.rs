@@ -187,6 +187,6 @@ pub async fn revoke(
         audit::record(connection, &member, Entry::new("api_key.revoked").on(*id)).await
     })
     .await?;
-    app.api_keys.forget(*id);
+    app.key_changed(*id);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -107,7 +107,7 @@ pub async fn link(
         Ok::<_, Problem>(linked)
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     let access = Access::member(user, linked.tenant_id);
     tenancy::transaction(&app.app_pool, &access, async |connection| {
         let who = Who::from(&principal).in_tenant(linked.tenant_id);

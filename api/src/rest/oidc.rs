@@ -269,7 +269,7 @@ async fn account_of(
         Ok::<_, Problem>(())
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     audit::record_account(app, Some(user), Who::user(user), "account.identity_linked").await?;
     Ok(user)
 }

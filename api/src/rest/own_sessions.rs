@@ -97,7 +97,7 @@ pub async fn end_all(app: web::Data<App>, principal: Principal) -> Result<HttpRe
         sessions::end_others(connection, user, None).await
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     audit::record_account(&app, Some(user), Who::user(user), "session.all_ended").await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -118,7 +118,7 @@ pub async fn end(
     if !ended {
         return Err(Problem::not_found());
     }
-    app.accounts.forget(user);
+    app.rights_changed(user);
     audit::record_account(&app, Some(user), Who::user(user), "session.ended").await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -78,7 +78,7 @@ pub async fn reset(
         set(connection, user, &hash, None).await
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     app.mail.wake();
     audit::record_account(&app, Some(user), Who::user(user), "password.reset").await?;
     Ok(HttpResponse::NoContent().finish())
@@ -119,7 +119,7 @@ pub async fn change(
         set(connection, user, &hash, session).await
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     app.mail.wake();
     audit::record_account(&app, Some(user), Who::user(user), "password.changed").await?;
     Ok(HttpResponse::NoContent().finish())

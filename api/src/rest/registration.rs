@@ -378,7 +378,7 @@ pub async fn verify_email(
         audit::record(connection, Who::user(user), entry).await
     })
     .await?;
-    app.accounts.forget(user);
+    app.rights_changed(user);
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -236,7 +236,7 @@ pub async fn update(
         find(connection, tenant, *id).await
     })
     .await?;
-    app.accounts.forget(*id);
+    app.rights_changed(*id);
     Ok(web::Json(changed))
 }
 
@@ -264,7 +264,7 @@ pub async fn remove(
         audit::record(connection, &member, entry).await
     })
     .await?;
-    app.accounts.forget(*id);
+    app.rights_changed(*id);
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -161,7 +161,7 @@ pub async fn update(
         app.engine.rules_changed(tenant);
     }
     if let Some(user) = member.user() {
-        app.accounts.forget(user);
+        app.rights_changed(user);
     }
     Ok(web::Json(changed.into()))
 }

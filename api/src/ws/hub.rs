@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::outbox::Outbox;
-use super::presence::{Board, Presence};
+use super::presence::{Board, Presence, Sighting, across};
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::names;
@@ -68,14 +68,15 @@ impl Attached {
     /// Tells the calendar's other readers of the same practice what a session does.
     pub fn tell(&self, outbox: &Arc<Outbox>, presence: Presence) {
         let Some(hub) = self.hub() else { return };
-        let tenant = self.subscription.reader.tenant;
-        let text = presence.text();
-        for other in hub.lock().values() {
-            if other.reader.tenant == tenant && !other.is_of(outbox) {
-                other.passing(text.clone());
-            }
-        }
-        hub.board().note(tenant, Instant::now(), presence);
+        let now = Instant::now();
+        let sighting = Sighting {
+            tenant: self.subscription.reader.tenant,
+            at: now,
+            here: true,
+            presence,
+        };
+        across::tell(&self.app, &sighting);
+        hub.show(sighting, now, Some(outbox));
     }
 
     /// Tells this reader who else is there.
@@ -102,6 +103,18 @@ impl Attached {
 }
 
 impl Hub {
+    /// Tells the practice's readers, but for the session itself, and notes it for those to come.
+    fn show(&self, sighting: Sighting, now: Instant, but_for: Option<&Arc<Outbox>>) {
+        let text = sighting.presence.text();
+        for other in self.lock().values() {
+            let own = but_for.is_some_and(|outbox| other.is_of(outbox));
+            if other.reader.tenant == sighting.tenant && !own {
+                other.passing(text.clone());
+            }
+        }
+        self.board().note(now, sighting);
+    }
+
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,6 +141,35 @@ impl Follower for Intake {
 }
 
 impl Hubs {
+    /// Tells a calendar's readers here what was seen on another node.
+    pub fn show(&self, sighting: Sighting) {
+        let hub = self.hubs.get(&sighting.presence.calendar);
+        if let Some(hub) = hub.map(|hub| Arc::clone(&hub)) {
+            hub.show(sighting, Instant::now(), None);
+        }
+    }
+
+    /// Whether somebody here follows the calendar.
+    #[must_use]
+    pub fn follows(&self, calendar: CalendarId) -> bool {
+        self.hubs.contains_key(&calendar)
+    }
+
+    /// What a session was seen doing last, on whatever node it is.
+    #[must_use]
+    pub fn seen(&self, calendar: CalendarId, session: Uuid) -> Option<Presence> {
+        self.hubs.get(&calendar)?.board().of(session).cloned()
+    }
+
+    /// Who is on a calendar by a session of this node.
+    #[must_use]
+    pub fn present_here(&self, calendar: CalendarId) -> Vec<Sighting> {
+        let hub = self.hubs.get(&calendar);
+        hub.map_or_else(Vec::new, |hub| {
+            hub.board().here(Instant::now()).cloned().collect()
+        })
+    }
+
     /// Adds a reader to a calendar's hub. Deltas beyond the answered state reach `outbox` once the
     /// subscription is opened.
     pub fn attach(
@@ -178,6 +220,7 @@ fn begin(app: &web::Data<App>, cell: &Arc<Cell>) -> Arc<Hub> {
         board: Mutex::default(),
         _following: following,
     });
+    across::ask(app, cell.id);
     rt::spawn(run(
         app.clone(),
         Arc::downgrade(&hub),

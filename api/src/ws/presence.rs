@@ -1,6 +1,8 @@
 //! Who is looking at a calendar, or moving something on it, just now. Best effort: told to the
 //! calendar's other readers of the same practice, never a part of its state.
 
+pub mod across;
+
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
@@ -37,6 +39,8 @@ pub struct Who {
     /// The account's id, or the API key's.
     pub id: Uuid,
     pub name: String,
+    #[serde(skip)]
+    pub is_key: bool,
 }
 
 /// As it is told.
@@ -60,18 +64,34 @@ impl Presence {
     }
 }
 
+/// What a session said, and when.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    pub tenant: TenantId,
+    pub at: Instant,
+    /// Whether the session is one of this node's.
+    pub here: bool,
+    pub presence: Presence,
+}
+
+impl Sighting {
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) >= FORGET_AFTER
+    }
+}
+
 /// Who is present on one calendar, for those who come.
 #[derive(Debug, Default)]
-pub struct Board(Vec<(TenantId, Instant, Presence)>);
+pub struct Board(Vec<Sighting>);
 
 impl Board {
-    /// Notes what a session does; answers whether it is still there.
-    pub fn note(&mut self, tenant: TenantId, now: Instant, presence: Presence) {
-        self.0.retain(|(_, at, other)| {
-            other.session != presence.session && now.duration_since(*at) < FORGET_AFTER
-        });
-        if presence.state != Doing::Gone {
-            self.0.push((tenant, now, presence));
+    /// Notes what a session does.
+    pub fn note(&mut self, now: Instant, sighting: Sighting) {
+        let session = sighting.presence.session;
+        self.0
+            .retain(|other| other.presence.session != session && !other.is_over(now));
+        if sighting.presence.state != Doing::Gone {
+            self.0.push(sighting);
         }
     }
 
@@ -79,8 +99,15 @@ impl Board {
     pub fn present(&self, tenant: TenantId, now: Instant) -> impl Iterator<Item = &Presence> {
         self.0
             .iter()
-            .filter(move |(of, at, _)| *of == tenant && now.duration_since(*at) < FORGET_AFTER)
-            .map(|(_, _, presence)| presence)
+            .filter(move |sighting| sighting.tenant == tenant && !sighting.is_over(now))
+            .map(|sighting| &sighting.presence)
+    }
+
+    /// Who is there by a session of this node.
+    pub fn here(&self, now: Instant) -> impl Iterator<Item = &Sighting> {
+        self.0
+            .iter()
+            .filter(move |sighting| sighting.here && !sighting.is_over(now))
     }
 
     /// What a session said last, if it is still there.
@@ -88,7 +115,7 @@ impl Board {
     pub fn of(&self, session: Uuid) -> Option<&Presence> {
         self.0
             .iter()
-            .map(|(_, _, presence)| presence)
+            .map(|sighting| &sighting.presence)
             .find(|presence| presence.session == session)
     }
 }
@@ -107,15 +134,28 @@ mod tests {
             who: Who {
                 id: Uuid::nil(),
                 name: "Ana".to_owned(),
+                is_key: false,
             },
             state,
             span: None,
         };
         let mut board = Board::default();
-        board.note(tenant, start, presence(1, Doing::Viewing));
+        let note = |board: &mut Board, at, presence: Presence| {
+            let here = presence.session == Uuid::from_u128(1);
+            let sighting = Sighting {
+                tenant,
+                at,
+                here,
+                presence,
+            };
+            board.note(at, sighting);
+        };
+        note(&mut board, start, presence(1, Doing::Viewing));
         let later = start + FORGET_AFTER / 2;
-        board.note(tenant, later, presence(2, Doing::Viewing));
-        board.note(tenant, later, presence(2, Doing::Dragging));
+        note(&mut board, later, presence(2, Doing::Viewing));
+        note(&mut board, later, presence(2, Doing::Dragging));
+        assert_eq!(board.here(later).count(), 1);
+        assert_eq!(board.here(start + FORGET_AFTER).count(), 0);
         let there = |board: &Board, tenant, at| {
             let present = board.present(tenant, at);
             present
@@ -131,7 +171,7 @@ mod tests {
             there(&board, tenant, start + FORGET_AFTER),
             [(2, Doing::Dragging)]
         );
-        board.note(tenant, later, presence(2, Doing::Gone));
+        note(&mut board, later, presence(2, Doing::Gone));
         assert_eq!(there(&board, tenant, later), [(1, Doing::Viewing)]);
     }
 }

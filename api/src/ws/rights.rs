@@ -1,5 +1,6 @@
-//! Hears whose rights have changed, whoever changed them, and has their sessions look again. What
-//! this process changes itself is told at once ([`App::rights_changed`]); this is for the others.
+//! Reads whose rights have changed, whoever changed them, and has their sessions look again. What
+//! this process changes itself is told at once ([`App::rights_changed`]), to other nodes too while
+//! there is a bus; this is for what they miss.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,10 +8,24 @@ use std::time::Duration;
 use actix_web::{rt, web};
 use diesel::QueryResult;
 use schema::access_changes::{self, AccessChange};
+use schema::ids::{TenantId, UserId};
 use schema::log::{self, Horizon};
 use schema::tenancy::unavailable;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::app::App;
+
+/// Whose rights have changed, also as nodes tell each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RightsOf {
+    User(UserId),
+    /// An API key's.
+    Key(Uuid),
+    /// Everybody's of a practice.
+    Practice(TenantId),
+}
 
 /// The moment from which on changes are to be heard.
 ///
@@ -31,8 +46,18 @@ pub async fn watch(app: web::Data<App>, from: Horizon) {
     let mut since = from;
     // An old transaction keeps the horizon back: what it covers comes again and again.
     let mut known: HashSet<i64> = HashSet::new();
+    let mut begun_again = app.engine.begun_again();
     loop {
         rt::time::sleep(every).await;
+        if begun_again.has_changed().unwrap_or(false) {
+            // The server may have crashed, and the horizon hide what was changed since.
+            begun_again.mark_unchanged();
+            match now(&app).await {
+                Ok(next) => since = next,
+                Err(error) => tracing::warn!(%error, "cannot look for changed rights"),
+            }
+            app.everybody_looks_again();
+        }
         match changes(&app, since).await {
             Ok((next, changes)) => {
                 for change in &changes {
@@ -62,12 +87,12 @@ async fn changes(app: &App, since: Horizon) -> QueryResult<(Horizon, Vec<AccessC
 
 fn tell(app: &App, change: &AccessChange) {
     if let Some(user) = change.user_id {
-        app.rights_changed(user);
+        app.look_again(RightsOf::User(user));
     }
     if let Some(key) = change.key_id {
-        app.key_changed(key);
+        app.look_again(RightsOf::Key(key));
     }
     if let Some(tenant) = change.tenant_id {
-        app.practice_changed(tenant);
+        app.look_again(RightsOf::Practice(tenant));
     }
 }

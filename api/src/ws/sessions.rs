@@ -102,6 +102,13 @@ impl Sessions {
         }
     }
 
+    /// Has every session look at its rights again.
+    pub fn everybody_looks_again(&self) {
+        for open in &self.open {
+            open.session.do_send(RightsChanged);
+        }
+    }
+
     /// Closes every session with 4201: clients come back at once, to whoever serves then.
     pub fn drain(&self) {
         for session in &self.open {

@@ -1,5 +1,7 @@
 //! A running server with a seeded practice, and clients for it.
 
+use std::sync::Arc;
+
 use api::config::Config;
 use api::server::{self, RunningServer};
 use chrono::{DateTime, Days, NaiveTime, TimeZone, Utc};
@@ -20,8 +22,9 @@ pub const SIZE: Size = Size {
 };
 
 pub struct World {
-    pub db: TestDb,
+    pub db: Arc<TestDb>,
     pub practice: Practice,
+    config: Config,
     running: RunningServer,
     http: reqwest::Client,
 }
@@ -82,12 +85,26 @@ impl World {
                 .to_string(),
             ..Config::default()
         };
-        let running = server::start_at(settings(config), clock).await.unwrap();
+        let config = settings(config);
+        let running = server::start_at(config.clone(), clock).await.unwrap();
         Self {
-            db,
+            db: Arc::new(db),
             practice,
+            config,
             running,
             http: load_tests::http::client().build().unwrap(),
+        }
+    }
+
+    /// Another server over the same database, to be stopped before this one is ended.
+    pub async fn neighbour(&self) -> Self {
+        let running = server::start(self.config.clone()).await.unwrap();
+        Self {
+            db: Arc::clone(&self.db),
+            practice: self.practice.clone(),
+            config: self.config.clone(),
+            running,
+            http: self.http.clone(),
         }
     }
 

@@ -2,6 +2,8 @@
 //! again, and everybody at one slot. The long ones are `make load`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod nodes;
+
 use std::path::PathBuf;
 
 use load_tests::scenario::{faults, kill, rush};

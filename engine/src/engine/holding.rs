@@ -24,8 +24,7 @@ impl Engine {
         tenant: TenantId,
         id: HoldId,
     ) -> Result<Option<holds::Stored>, Failure> {
-        let mut connection = self.0.parts.connection().await?;
-        Ok(holds::find(&mut connection, tenant, id).await?)
+        Ok(self.0.parts.store.hold(tenant, id).await?)
     }
 
     /// The live hold of a practice that `token` belongs to.
@@ -33,7 +32,7 @@ impl Engine {
     /// # Errors
     /// When the database is away.
     pub async fn hold_of(&self, tenant: TenantId, token: &str) -> Result<Option<Hold>, Failure> {
-        let mut connection = self.0.parts.connection().await?;
-        Ok(holds::with_token(&mut connection, tenant, &tokens::hash(token)).await?)
+        let hash = tokens::hash(token);
+        Ok(self.0.parts.store.hold_with_token(tenant, &hash).await?)
     }
 }

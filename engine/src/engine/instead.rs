@@ -1,6 +1,5 @@
 //! What could be booked instead of what was refused.
 
-use schema::appointments;
 use schema::ids::{CalendarId, ProviderId, TreatmentId};
 use schema::models::appointment::Appointment;
 use schema::models::pattern::Role;
@@ -110,8 +109,9 @@ impl Engine {
         request: &Request,
         target: Target,
     ) -> Result<Option<Appointment>, Refusal> {
-        let mut connection = self.0.parts.connection().await?;
-        Ok(appointments::find(&mut connection, request.tenant, target.id).await?)
+        let store = &self.0.parts.store;
+        let found = store.appointments(request.tenant, &[target.id]).await?;
+        Ok(found.into_iter().next())
     }
 }
 

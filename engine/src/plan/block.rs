@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use schema::blocks::{self, BlockClaim};
+use schema::blocks::BlockClaim;
 use schema::commit::{Change, Label, Occurrence};
 use schema::ids::{BlockId, CalendarId, ClaimId, TxId};
 use schema::models::block::Block;
@@ -259,15 +259,17 @@ async fn found(
     id: BlockId,
     version: Option<i64>,
 ) -> Result<(Block, Vec<BlockClaim>), Refusal> {
-    let mut connection = planner.parts.connection().await?;
-    let block = blocks::find(&mut connection, planner.request.tenant, id).await?;
-    let block = block.ok_or(Rejection::NotFound(Missing::Block))?;
+    let found = planner
+        .parts
+        .store
+        .block(planner.request.tenant, id)
+        .await?;
+    let (block, claims) = found.ok_or(Rejection::NotFound(Missing::Block))?;
     if let Some(seen) = version
         && seen != block.version
     {
         return Err(Rejection::Stale { seen }.into());
     }
-    let claims = blocks::claims(&mut connection, &[id], None).await?;
     Ok((block, claims))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schema::commit::holds::{EndedHold, HoldChanges, NewOffer};
-use schema::holds::{self, Stored};
+use schema::holds::Stored;
 use schema::ids::{CalendarId, ClaimId, HoldId, TenantId, TxId};
 use schema::models::appointment::{Appointment, Status};
 use schema::models::claim::{Claim, ClaimKind, Op};
@@ -376,22 +376,22 @@ impl Planner<'_> {
             }
         }
         for (tenant, id) in over {
-            let mut connection = self.parts.connection().await?;
-            let found = holds::find(&mut connection, tenant, id).await?;
-            drop(connection);
+            let found = self.parts.store.hold(tenant, id).await?;
             let live = found.filter(|stored| stored.ended.is_none());
             if let Some(stored) = live {
                 let tx = plan.change.tx;
-                self.take_away(plan, tx, &stored.hold, Ended::Expired)
-                    .await?;
+                match self.take_away(plan, tx, &stored.hold, Ended::Expired).await {
+                    // It has ended meanwhile, and is not in the way any more.
+                    Ok(()) | Err(Refusal::Rejected(Rejection::HoldExpired)) => {}
+                    Err(refusal) => return Err(refusal),
+                }
             }
         }
         Ok(())
     }
 
     async fn stored(&self, id: HoldId) -> Result<Stored, Refusal> {
-        let mut connection = self.parts.connection().await?;
-        let found = holds::find(&mut connection, self.request.tenant, id).await?;
+        let found = self.parts.store.hold(self.request.tenant, id).await?;
         Ok(found.ok_or(Rejection::NotFound(Missing::Hold))?)
     }
 

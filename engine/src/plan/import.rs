@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use schema::calendars;
 use schema::commit::{Change, Label};
 use schema::ids::{ClaimId, TxId};
 use schema::models::claim::{Claim, ClaimKind, Op};
@@ -17,10 +16,10 @@ use crate::scheduling::reservation::Ask;
 /// What differs between the busy times and those that the same source gave before.
 pub(super) async fn plan(planner: &Planner<'_>, import: &Import) -> Result<Plan, Refusal> {
     let cells = planner.cells([import.calendar]).await?;
-    let mut connection = planner.parts.connection().await?;
-    let stored =
-        calendars::external_claims(&mut connection, import.calendar, &import.source).await?;
-    drop(connection);
+    let store = &planner.parts.store;
+    let stored = store
+        .external_claims(import.calendar, &import.source)
+        .await?;
     let known: HashMap<ClaimId, Span> = stored.into_iter().collect();
     let wanted: HashMap<ClaimId, Span> = import
         .busy

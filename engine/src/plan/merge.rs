@@ -1,7 +1,6 @@
 //! Two records of one person become one: every visit of the removed one is the kept one's, on both
 //! patients' calendars and on those of everybody who takes part.
 
-use schema::appointments;
 use schema::commit::{Change, MergedRecords};
 use schema::ids::{CalendarId, TxId};
 use schema::models::appointment::Appointment;
@@ -18,14 +17,9 @@ use crate::scheduling::rejection::{Conflict, Rejection};
 /// anything of it; the commit looks again.
 pub(super) async fn plan(planner: &Planner<'_>, wanted: &MergePatients) -> Result<Plan, Refusal> {
     let (keep, remove) = (wanted.keep, wanted.remove);
-    let (visits, settled) = {
-        let mut connection = planner.parts.connection().await?;
-        let tenant = planner.request.tenant;
-        (
-            appointments::of_patient(&mut connection, tenant, remove.id).await?,
-            appointments::settled_on(&mut connection, remove.calendar).await?,
-        )
-    };
+    let (store, tenant) = (&planner.parts.store, planner.request.tenant);
+    let visits = store.visits_of_patient(tenant, remove.id).await?;
+    let settled = store.visits_settled_on(remove.calendar).await?;
     let mut cells = planner.cells([keep.calendar, remove.calendar]).await?;
     // A hold's claims cannot change hands; it ends within minutes.
     if let Some(cell) = cells.get(&remove.calendar) {

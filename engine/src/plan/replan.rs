@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use schema::appointments;
 use schema::models::appointment::{Appointment, Status};
 use schema::span::{DAY, Minute, Span};
 
@@ -149,11 +148,9 @@ async fn of_day(
     only: Option<&BTreeSet<schema::ids::AppointmentId>>,
     action: &DayAction,
 ) -> Result<Vec<Appointment>, Refusal> {
-    let mut connection = planner.parts.connection().await?;
-    let tenant = planner.request.tenant;
+    let (store, tenant) = (&planner.parts.store, planner.request.tenant);
     let most = VISITS_MAX as i64 * 4;
-    let mut found = appointments::led_by(&mut connection, tenant, provider, range, most).await?;
-    drop(connection);
+    let mut found = store.visits_led_by(tenant, provider, range, most).await?;
     match only {
         Some(only) => {
             found.retain(|one| only.contains(&one.id));

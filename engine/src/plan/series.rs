@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use schema::appointments;
 use schema::ids::{AppointmentId, SeriesId};
 use schema::models::appointment::{Appointment, Status};
 use schema::models::series::{Series, SeriesPolicy};
@@ -198,16 +197,17 @@ async fn found(
     id: SeriesId,
     version: Option<i64>,
 ) -> Result<(Series, Vec<Appointment>), Refusal> {
-    let mut connection = planner.parts.connection().await?;
-    let tenant = planner.request.tenant;
-    let series = schema::series::find(&mut connection, tenant, id).await?;
-    let series = series.ok_or(Rejection::NotFound(Missing::Series))?;
+    let found = planner
+        .parts
+        .store
+        .series(planner.request.tenant, id)
+        .await?;
+    let (series, visits) = found.ok_or(Rejection::NotFound(Missing::Series))?;
     if let Some(seen) = version
         && seen != series.version
     {
         return Err(Rejection::Stale { seen }.into());
     }
-    let visits = appointments::of_series(&mut connection, tenant, id).await?;
     Ok((series, visits))
 }
 

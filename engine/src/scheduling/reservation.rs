@@ -146,6 +146,12 @@ impl<W> Reservations<W> {
         answers
     }
 
+    /// How many changes are unsettled or wait.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.unsettled.len() + self.waiting.len()
+    }
+
     /// Whether nothing is reserved and nobody waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -154,6 +160,10 @@ impl<W> Reservations<W> {
 
     /// Unsettled changes, and waiters before `place` who were first, come before `ask`.
     fn must_wait(&self, ask: &Ask, place: usize) -> bool {
+        #[cfg(feature = "simulation")]
+        if crate::simulated::is_on(crate::simulated::Mutation::NoTentativeWait) {
+            return false;
+        }
         let before = self.waiting.iter().take(place).map(|(ask, _)| ask);
         self.unsettled
             .iter()

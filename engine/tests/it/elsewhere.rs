@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use engine::Engine;
 use engine::clock::Clock;
-use engine::command::{BusyTime, Command, Done, Import};
+use engine::command::{Book, BusyTime, Cancel, Command, Done, Import, Target};
 use engine::failure::{Failure, Refusal};
 use engine::scheduling::rejection::Rejection;
 use engine::settings::Settings;
@@ -13,7 +13,7 @@ use schema::ids::{CalendarId, ClaimId};
 use schema::span::{DAY, Span};
 use schema::test_db::practice::Size;
 
-use super::support::World;
+use super::support::{World, code, settings};
 
 const SIZE: Size = Size {
     dentists: 2,
@@ -147,6 +147,116 @@ async fn a_key_that_is_asked_again_too_early_gets_its_own_answer() {
     held.batch_execute("ROLLBACK").await.unwrap();
     let reply = again.await.unwrap().unwrap();
     assert!(reply.replay);
+    here.stop().await;
+    world.assert_clean().await;
+}
+
+/// An engine that hears of nothing: neither a bus nor, within this test, the poller tells it.
+async fn deaf(world: &World) -> Engine {
+    let settings = Settings {
+        poll_every: Duration::from_secs(3600),
+        reap_every: Duration::from_secs(3600),
+        waitlist_every: Duration::from_secs(3600),
+        ..settings()
+    };
+    let engine = Engine::start(&world.db.url, settings, Clock::system());
+    let engine = engine.await.unwrap();
+    let dentists = world.practice.dentists.iter().map(|(_, id)| *id);
+    let chairs = world.practice.operatories.iter().map(|(_, id)| *id);
+    for calendar in dentists.chain(chairs) {
+        engine.calendar(calendar).await.unwrap();
+    }
+    engine
+}
+
+#[actix_rt::test]
+async fn nobody_is_refused_for_a_visit_that_another_process_has_cancelled() {
+    let world = World::new(SIZE).await;
+    let here = deaf(&world).await;
+    let start = world.at(1, 9, 0);
+    // Once with the operatory of their own choice, where the calendar itself refuses, and once
+    // where the plan finds none that is free.
+    for operatory in [Some(world.practice.operatories[0].0), None] {
+        let book = |patient, dentist| {
+            let book = Book {
+                operatory,
+                ..world.book(patient, dentist, start)
+            };
+            world.request(Command::Book(book))
+        };
+        let mut visits = Vec::new();
+        for (patient, dentist) in [(0, 0), (1, 1)] {
+            if let Ok(reply) = world.engine.execute(book(patient, dentist)).await {
+                visits.push(world.appointment(Ok(reply)));
+            }
+        }
+        let refused = here.execute(book(2, 0)).await.unwrap_err();
+        assert_eq!(code(refused), "slot_taken", "booked by the other process");
+        for visit in visits {
+            let cancel = Command::Cancel(Cancel {
+                appointment: Target {
+                    id: visit.id,
+                    version: None,
+                },
+                reason: String::new(),
+                code: None,
+            });
+            world.engine.execute(world.request(cancel)).await.unwrap();
+        }
+        let booked = here.execute(book(2, 0)).await;
+        let visit = world.appointment(booked);
+        let cancel = Command::Cancel(Cancel {
+            appointment: Target {
+                id: visit.id,
+                version: None,
+            },
+            reason: String::new(),
+            code: None,
+        });
+        here.execute(world.request(cancel)).await.unwrap();
+    }
+    here.stop().await;
+    world.assert_clean().await;
+}
+
+#[actix_rt::test]
+async fn nobody_is_refused_by_rules_that_another_process_has_changed() {
+    let world = World::new(SIZE).await;
+    let here = deaf(&world).await;
+    let mut owner = AsyncPgConnection::establish(&world.db.url).await.unwrap();
+    let tenant = world.practice.tenant;
+    let mut set = async |active: bool| {
+        let change = format!(
+            "UPDATE treatments SET active = {active};
+             UPDATE tenants SET rules_version = rules_version + 1 WHERE id = '{tenant}'"
+        );
+        owner.batch_execute(&change).await.unwrap();
+    };
+    let book = || world.request(Command::Book(world.book(0, 0, world.at(1, 9, 0))));
+    set(false).await;
+    here.rules_changed(tenant);
+    let refused = here.execute(book()).await.unwrap_err();
+    set(true).await;
+    let booked = here.execute(book()).await;
+    assert!(booked.is_ok(), "{booked:?} after {}", code(refused));
+    here.stop().await;
+    world.assert_clean().await;
+}
+
+#[actix_rt::test]
+async fn a_key_used_by_another_process_while_this_one_decides_is_answered() {
+    let world = World::new(SIZE).await;
+    let here = deaf(&world).await;
+    let mut request = world.request(Command::Book(world.book(0, 0, world.at(1, 9, 0))));
+    request.key = Some("both".into());
+    let (one, other) = futures_util::future::join(
+        world.engine.execute(request.clone()),
+        here.execute(request.clone()),
+    )
+    .await;
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!((&one.done, &one.positions), (&other.done, &other.positions));
+    assert!(one.replay != other.replay);
     here.stop().await;
     world.assert_clean().await;
 }

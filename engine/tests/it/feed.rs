@@ -9,12 +9,12 @@ use engine::directory::Following;
 use engine::feed::{Delta, Follower};
 use engine::scheduling::timeline::Timeline;
 use futures_util::future::join_all;
+use load_tests::proxy::Proxy;
 use schema::ids::{CalendarId, ClaimId};
 use schema::models::claim::Claim;
 use schema::test_db::TestDb;
 use schema::test_db::practice::{Practice, Size};
 
-use super::proxy::Proxy;
 use super::support::{World, settings, start};
 
 const SIZE: Size = Size {
@@ -210,7 +210,7 @@ async fn insist(engine: &Engine, world: &World, patient: usize) {
 async fn a_calendar_that_changes_while_it_is_loaded_is_not_left_stale() {
     let db = TestDb::new().await;
     let practice = Practice::seed(&db, SIZE).await;
-    let proxy = Proxy::new(&db.url).await;
+    let proxy = Proxy::new(&db.url).await.unwrap();
     let engine = start(&proxy.url, settings()).await;
     let world = World {
         engine,

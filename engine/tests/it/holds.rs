@@ -78,10 +78,12 @@ async fn confirm(world: &World, engine: &Engine, hold: HoldId) -> Result<Appoint
     }
 }
 
-/// Without a reaper: only what needs the time ends a hold.
+/// Without a reaper: only what needs the time ends a hold. Nor does it offer what comes free: by a
+/// clock that is behind, an offer is over as soon as it is made.
 fn no_reaper() -> Settings {
     Settings {
         reap_every: Duration::from_secs(3600),
+        waitlist_every: Duration::from_secs(3600),
         ..settings()
     }
 }

@@ -5,10 +5,10 @@ use engine::command::{Command, Reply, Request};
 use engine::failure::Refusal;
 use engine::settings::Settings;
 use futures_util::future::{join, join_all};
+use load_tests::proxy::{Cut, Proxy};
 use schema::test_db::TestDb;
 use schema::test_db::practice::{Practice, Size};
 
-use super::proxy::{Cut, Proxy};
 use super::session::{count, until};
 use super::support::{World, settings, start};
 
@@ -22,7 +22,7 @@ const SIZE: Size = Size {
 async fn behind_a_proxy(settings: Settings) -> (World, Proxy) {
     let db = TestDb::new().await;
     let practice = Practice::seed(&db, SIZE).await;
-    let proxy = Proxy::new(&db.url).await;
+    let proxy = Proxy::new(&db.url).await.unwrap();
     let engine = start(&proxy.url, settings).await;
     let world = World {
         engine,

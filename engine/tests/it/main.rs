@@ -9,7 +9,6 @@ mod holds;
 mod in_doubt;
 mod overload;
 mod overrun;
-mod proxy;
 mod rules;
 mod session;
 mod support;

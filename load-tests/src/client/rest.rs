@@ -78,6 +78,11 @@ impl Rest {
                 format!("/appointments/{appointment}"),
                 json!({ "notes": text }),
             ),
+            Command::Cancel { appointment } => (
+                Method::POST,
+                format!("/appointments/{appointment}/cancel"),
+                json!({}),
+            ),
         };
         let mut request = self
             .http

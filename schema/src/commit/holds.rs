@@ -74,7 +74,7 @@ pub enum Counted {
 }
 
 /// How many live holds there are, by practice.
-pub(super) type Counts = HashMap<(TenantId, Counted), i64>;
+pub type Counts = HashMap<(TenantId, Counted), i64>;
 
 /// What others must not count at the same time.
 fn lock_names(changes: &[Change]) -> Vec<String> {

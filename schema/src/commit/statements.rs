@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::merge;
 use super::rows::Rows;
-use super::{Answer, Change, Found, RulesSeen, freed, holds};
+use super::{Answer, Change, Found, Grounds, RulesSeen, freed, holds};
 use crate::appointments::Row;
 use crate::ids::{
     AppointmentId, BlockId, CalendarId, ClaimId, ClinicId, HoldId, OperatoryId, PatientId,
@@ -32,7 +32,7 @@ macro_rules! array_statement {
     ($(#[$doc:meta])* $name:ident: $before:literal, [$($field:ident: Vec<$rust:ty> as $sql:ty),+ $(,)?], $after:literal) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
-        pub(super) struct $name { $(pub(super) $field: Vec<$rust>),+ }
+        pub(crate) struct $name { $(pub(super) $field: Vec<$rust>),+ }
 
         impl QueryFragment<Pg> for $name {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -246,12 +246,7 @@ pub(super) async fn begin_and_look(
         .iter()
         .flat_map(|c| c.rules.clinics.keys().copied())
         .collect();
-    let mut wanted = UsedKeys::default();
-    for key in changes.iter().filter_map(|change| change.key.as_ref()) {
-        wanted.tenant.push(key.tenant);
-        wanted.principal.push(key.principal.clone());
-        wanted.key.push(key.key.clone());
-    }
+    let wanted = super::used_keys(changes.iter().filter_map(|change| change.key.as_ref()));
     let no_keys = wanted.key.is_empty();
     let changed: Vec<AppointmentId> = changes
         .iter()
@@ -322,14 +317,16 @@ pub(super) async fn begin_and_look(
         .collect::<QueryResult<HashMap<_, _>>>()?;
     Ok(Found {
         xid,
-        at,
-        versions: versions.into_iter().collect(),
-        rules: RulesSeen {
-            tenants: tenant_rules.into_iter().collect(),
-            clinics: clinic_rules.into_iter().collect(),
+        grounds: Grounds {
+            at,
+            versions: versions.into_iter().collect(),
+            rules: RulesSeen {
+                tenants: tenant_rules.into_iter().collect(),
+                clinics: clinic_rules.into_iter().collect(),
+            },
+            keys,
+            holds,
         },
-        keys,
-        holds,
         earlier: earlier
             .into_iter()
             .map(|row| Appointment::try_from(row).map(|visit| (visit.id, visit)))

@@ -117,8 +117,8 @@ pub enum Op {
     Del { id: ClaimId, span: Span },
 }
 
-/// What one command did to one calendar.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What one command did to one calendar: also as nodes tell it each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     pub calendar: CalendarId,
     /// Exactly one more than the event before it.

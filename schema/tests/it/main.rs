@@ -7,6 +7,7 @@ mod bookings;
 mod commit;
 mod commit_batches;
 mod grants;
+mod in_doubt;
 mod many;
 mod migrations;
 mod overbooking;

@@ -293,7 +293,8 @@ async fn set_status(
     let (row, members) = tenancy::transaction(&app.app_pool, &principal.access(), changing).await?;
     app.engine.rules_changed(id);
     for member in members {
-        app.accounts.forget(member);
+        app.rights_changed(member);
     }
+    app.practice_changed(id);
     Ok(web::Json(row.into()))
 }

@@ -219,7 +219,7 @@ pub async fn accept(
                 async |connection| join(connection, &invitation, user).await,
             )
             .await?;
-            app.accounts.forget(user);
+            app.rights_changed(user);
             let account = account(&app, user).await?.ok_or_else(Problem::not_found)?;
             let workspace = account
                 .workspaces

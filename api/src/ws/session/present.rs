@@ -63,10 +63,12 @@ impl Session {
                 Caller::User { account, .. } => Who {
                     id: account.user.0,
                     name: account.name.clone(),
+                    is_key: false,
                 },
                 Caller::Key(key) => Who {
                     id: key.id,
                     name: key.workspace.name.clone(),
+                    is_key: true,
                 },
             }),
             Speaker::Visitor(_) => None,

@@ -1,14 +1,18 @@
 //! Limits on guessing birth dates: few tries for one person by anybody, and not many by a practice.
-//! Counted in each process, as log-ins are.
+//! Counted as log-ins are: nodes tell each other.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use engine::bus::{Bus, Topic};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use schema::ids::TenantId;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::counts::Count;
 use crate::problem::Problem;
 
 /// Tries for one address or number at once; afterwards one comes back every [`PERSON_WAIT`].
@@ -19,36 +23,44 @@ const PRACTICE_TRIES: NonZeroU32 = NonZeroU32::new(30).unwrap();
 /// Beyond this many remembered people those whose tries have come back are forgotten.
 const KEYS_MAX: usize = 200_000;
 
+/// A try, as nodes tell each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Try {
+    By(TenantId),
+    For([u8; 32]),
+}
+
 /// Counts tries to link strangers' records.
 pub struct LinkThrottle {
+    bus: Arc<Bus>,
     practices: DefaultKeyedRateLimiter<TenantId>,
     people: DefaultKeyedRateLimiter<[u8; 32]>,
     clock: DefaultClock,
 }
 
-impl Default for LinkThrottle {
-    fn default() -> Self {
+impl LinkThrottle {
+    /// Tells the bus what it counts.
+    #[must_use]
+    pub fn new(bus: Arc<Bus>) -> Self {
         let person = Quota::with_period(PERSON_WAIT)
             .unwrap_or_else(|| Quota::per_hour(NonZeroU32::MIN))
             .allow_burst(PERSON_TRIES);
         let practice = Quota::per_minute(NonZeroU32::MIN).allow_burst(PRACTICE_TRIES);
         Self {
+            bus,
             practices: RateLimiter::keyed(practice),
             people: RateLimiter::keyed(person),
             clock: DefaultClock::default(),
         }
     }
-}
 
-impl LinkThrottle {
     /// Takes one of the practice's tries.
     ///
     /// # Errors
     /// 429 with the time to wait.
     pub fn practice(&self, tenant: TenantId) -> Result<(), Problem> {
-        self.practices
-            .check_key(&tenant)
-            .map_err(|not_until| self.wait(&not_until))
+        self.take(Try::By(tenant))
     }
 
     /// Takes one of the tries for the person behind an e-mail address or a phone number.
@@ -56,13 +68,30 @@ impl LinkThrottle {
     /// # Errors
     /// 429 with the time to wait.
     pub fn person(&self, known: &str) -> Result<(), Problem> {
+        // Hashed: whom a practice looked for is kept nowhere.
+        self.take(Try::For(Sha256::digest(known).into()))
+    }
+
+    fn take(&self, tried: Try) -> Result<(), Problem> {
+        self.count(&tried)?;
+        self.bus.say(Topic::Counts, &[Count::Link(tried)]);
+        Ok(())
+    }
+
+    /// Counts what another node has counted.
+    pub fn hear(&self, tried: &Try) {
+        let _ = self.count(tried);
+    }
+
+    fn count(&self, tried: &Try) -> Result<(), Problem> {
         if self.people.len() > KEYS_MAX {
             self.people.retain_recent();
         }
-        // Hashed: whom a practice looked for is kept nowhere.
-        self.people
-            .check_key(&Sha256::digest(known).into())
-            .map_err(|not_until| self.wait(&not_until))
+        let counted = match tried {
+            Try::By(tenant) => self.practices.check_key(tenant),
+            Try::For(person) => self.people.check_key(person),
+        };
+        counted.map_err(|not_until| self.wait(&not_until))
     }
 
     fn wait(&self, not_until: &governor::NotUntil<<DefaultClock as Clock>::Instant>) -> Problem {
@@ -82,7 +111,7 @@ mod tests {
 
     #[test]
     fn one_person_is_guessed_at_a_few_times_and_others_are_not_hindered() {
-        let throttle = LinkThrottle::default();
+        let throttle = LinkThrottle::new(Bus::silent(uuid::Uuid::nil()));
         for _ in 0..PERSON_TRIES.get() {
             assert!(throttle.person("ana@x.ec").is_ok());
         }
@@ -92,7 +121,7 @@ mod tests {
 
     #[test]
     fn one_practice_guesses_at_so_many() {
-        let throttle = LinkThrottle::default();
+        let throttle = LinkThrottle::new(Bus::silent(uuid::Uuid::nil()));
         let (sol, luna) = (TenantId::new(), TenantId::new());
         for _ in 0..PRACTICE_TRIES.get() {
             assert!(throttle.practice(sol).is_ok());

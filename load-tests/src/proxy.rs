@@ -1,13 +1,15 @@
-//! A network between the engine and Postgres that fails at chosen moments. Understands of the
+//! A network between a node and Postgres that fails at chosen moments. Understands of the
 //! protocol (PostgreSQL documentation, "Message Formats") where messages begin and end.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+
+use crate::Outcome;
 
 /// What happens to a writer's COMMIT.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +24,15 @@ pub enum Cut {
     After,
 }
 
+/// A running proxy; goes on for as long as its runtime.
+#[derive(Debug)]
 pub struct Proxy {
     /// The database's address by way of the proxy.
     pub url: String,
     rules: Arc<Rules>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Rules {
     cuts: Mutex<VecDeque<Cut>>,
     cut: AtomicUsize,
@@ -36,6 +40,7 @@ struct Rules {
 }
 
 /// An answer that is kept back.
+#[derive(Debug)]
 struct Hold {
     statement: &'static str,
     reached: oneshot::Sender<()>,
@@ -43,21 +48,28 @@ struct Hold {
 }
 
 impl Proxy {
-    pub async fn new(url: &str) -> Self {
-        let (before, rest) = url.rsplit_once('@').unwrap();
-        let (address, path) = rest.split_once('/').unwrap();
+    /// Before the server at `url`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    ///
+    /// # Errors
+    /// When the address is not like that, or there is no port.
+    pub async fn new(url: &str) -> Outcome<Self> {
+        let parts = url.rsplit_once('@').and_then(|(before, rest)| {
+            let (address, path) = rest.split_once('/')?;
+            Some((before, address, path))
+        });
+        let (before, address, path) = parts.ok_or("an address that the proxy cannot read")?;
         let server = match address.contains(':') {
             true => address.to_owned(),
             false => format!("{address}:5432"),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let own = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let own = listener.local_addr()?;
         let rules = Arc::<Rules>::default();
         let shared = Arc::clone(&rules);
-        actix_rt::spawn(async move {
+        tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (server, rules) = (server.clone(), Arc::clone(&shared));
-                actix_rt::spawn(async move {
+                tokio::spawn(async move {
                     if let Ok(server) = TcpStream::connect(server).await {
                         // Or else each small message waits for the one before to be acknowledged.
                         let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -66,34 +78,40 @@ impl Proxy {
                 });
             }
         });
-        Self {
+        Ok(Self {
             url: format!("{before}@{own}/{path}"),
             rules,
-        }
+        })
     }
 
     /// What happens to the next COMMITs of writers, in order; to later ones nothing.
     pub fn cut(&self, cuts: impl IntoIterator<Item = Cut>) {
-        self.rules.cuts.lock().unwrap().extend(cuts);
+        locked(&self.rules.cuts).extend(cuts);
     }
 
     /// How many connections have been cut.
+    #[must_use]
     pub fn cuts(&self) -> usize {
         self.rules.cut.load(Ordering::SeqCst)
     }
 
     /// Keeps back the answer to the next statement with that text. The first channel tells that
     /// the server has answered, the second one lets the answer go on.
+    #[must_use]
     pub fn hold(&self, statement: &'static str) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
         let (reached, told) = oneshot::channel();
         let (let_go, release) = oneshot::channel();
-        *self.rules.hold.lock().unwrap() = Some(Hold {
+        *locked(&self.rules.hold) = Some(Hold {
             statement,
             reached,
             release,
         });
         (told, let_go)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Session {
@@ -161,7 +179,7 @@ impl Session {
         match message[0] {
             b'P' => {
                 self.is_writer |= contains(message, "pg_current_xact_id()");
-                let mut hold = self.rules.hold.lock().unwrap();
+                let mut hold = locked(&self.rules.hold);
                 if hold
                     .as_ref()
                     .is_some_and(|hold| contains(message, hold.statement))
@@ -170,7 +188,7 @@ impl Session {
                 }
             }
             b'Q' if self.is_writer && message.ends_with(b"COMMIT\0") => {
-                let cut = self.rules.cuts.lock().unwrap().pop_front();
+                let cut = locked(&self.rules.cuts).pop_front();
                 match cut.unwrap_or(Cut::Not) {
                     Cut::Not => {}
                     Cut::Before => return Ok(false),
