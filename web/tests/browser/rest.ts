@@ -47,7 +47,7 @@ export class Practice {
 		const get = (path: string) => ask(login.accessToken, tenantId, path);
 		const calendars: DemoCalendar[] = (await get('/calendars?limit=200')).items;
 		const treatments: DemoTreatment[] = (await get('/treatments?limit=200')).items;
-		const patients: DemoPatient[] = (await get('/patients?limit=50')).items;
+		const patients = await newPatients(login.accessToken, tenantId);
 		const dentist = calendars.find((c) => c.kind === 'dentist' && c.tenantId === tenantId)!;
 		// The shortest leaves most room; whichever the dentist can be booked for.
 		treatments.sort((a, b) => a.durationMin - b.durationMin);
@@ -70,7 +70,7 @@ export class Practice {
 		return this.calendars.find((c) => c.ownerId === operatoryId)!.id;
 	}
 
-	/** Somebody whom the practice does not see elsewhere at that time. */
+	/** Somebody who is free at that time. */
 	async patientFor({ start, end }: Pick<Slot, 'start' | 'end'>): Promise<DemoPatient> {
 		const range = new URLSearchParams({ from: start, to: end, limit: '200' });
 		const { items } = await this.get(`/appointments?${range}`);
@@ -173,6 +173,17 @@ export class Practice {
 		const { slots } = await ask(this.token, this.tenantId, `/availability?${query}`);
 		return slots.map((slot: Slot) => ({ ...slot, wall: toWall(slot.start, this.zone) }));
 	}
+}
+
+/** People of these scenarios' own: the demo's may be at another practice at any time, which nobody here can see. */
+function newPatients(token: string, tenantId: string): Promise<DemoPatient[]> {
+	const letters = () =>
+		Array.from({ length: 10 }, () => String.fromCharCode(97 + Math.random() * 26)).join('');
+	const people = ['Ana', 'Luis', 'Rosa', 'Iván'].map((firstName) => ({
+		firstName,
+		lastName: `Prueba ${letters()}`
+	}));
+	return Promise.all(people.map((person) => ask(token, tenantId, '/patients', person)));
 }
 
 async function ask(
