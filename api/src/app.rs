@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::mail::{MailError, Mailer};
 use crate::names::PatientCards;
+use crate::once::FirstAnswers;
 use crate::public::limits::PublicLimits;
 use crate::rest::patients::link::throttle::LinkThrottle;
 use crate::ws::hub::Hubs;
@@ -48,6 +49,7 @@ pub struct App {
     pub sessions: Sessions,
     pub public_limits: PublicLimits,
     pub connections: Connections,
+    pub first_answers: FirstAnswers,
 }
 
 /// Why the server cannot start.
@@ -153,6 +155,7 @@ impl App {
             sessions: Sessions::default(),
             public_limits: PublicLimits::new(&config, engine.bus().is_wired()),
             connections: Connections::default(),
+            first_answers: FirstAnswers::new(config.jwt_secret()?),
             config,
             engine,
         })

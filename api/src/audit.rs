@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::principal::{self, Member, Principal};
+use crate::once;
 use crate::problem::Problem;
 use crate::request;
 
@@ -159,6 +160,12 @@ impl Entry {
     }
 }
 
+impl From<&'static str> for Entry {
+    fn from(action: &'static str) -> Self {
+        Self::new(action)
+    }
+}
+
 fn told(row: impl Serialize) -> Result<Option<Value>, String> {
     match serde_json::to_value(row) {
         Ok(Value::Null) => Ok(None),
@@ -177,6 +184,8 @@ pub async fn record(
     entry: Entry,
 ) -> Result<(), Problem> {
     let line = entry.line(who.into())?;
+    // A change that has an idempotency key uses it up here, in the same transaction.
+    once::claim(connection, line.subject_id, line.after.as_ref()).await?;
     audit_log::append(connection, &[line]).await?;
     Ok(())
 }
@@ -193,6 +202,7 @@ pub async fn record_for_all(
     entry: Entry,
 ) -> Result<(), Problem> {
     let line = entry.line(who)?;
+    once::claim(connection, line.subject_id, line.after.as_ref()).await?;
     let lines = match tenants {
         [] => vec![line],
         tenants => tenants
@@ -216,7 +226,7 @@ pub async fn record_account(
     app: &App,
     user: Option<UserId>,
     who: Who,
-    action: &'static str,
+    entry: impl Into<Entry>,
 ) -> Result<(), Problem> {
     let account = principal::account(app, user.unwrap_or_default()).await?;
     let tenants: Vec<TenantId> = account.as_ref().map_or_else(Vec::new, |account| {
@@ -228,7 +238,11 @@ pub async fn record_account(
         user,
         super_admin: false,
     };
-    let entry = user.map_or_else(|| Entry::new(action), |user| Entry::new(action).on(user));
+    let entry = entry.into();
+    let entry = match user {
+        Some(user) => entry.on(user),
+        None => entry,
+    };
     tenancy::transaction(&app.app_pool, &access, async |connection| {
         record_for_all(connection, who, &tenants, entry).await
     })

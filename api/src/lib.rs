@@ -18,6 +18,7 @@ pub mod mail;
 pub mod metrics;
 pub mod names;
 pub mod nodes;
+pub mod once;
 pub mod openapi;
 pub mod practices;
 pub mod problem;

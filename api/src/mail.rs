@@ -6,6 +6,7 @@
 
 mod delivery;
 pub mod letter;
+pub mod offers;
 mod transport;
 
 use diesel::QueryResult;

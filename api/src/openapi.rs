@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, OpenApi, RefOr, ResponseBuilder, schema::Components,
@@ -14,6 +14,7 @@ use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::auth::access::AccessRule;
+use crate::once::Keeper;
 use crate::problem::{Document, MEDIA_TYPE};
 use crate::routes::{self, Documented, Route};
 use crate::web_app::page_headers;
@@ -55,6 +56,9 @@ pub fn build() -> OpenApi {
     for route in routes::ALL {
         if let Some(operation) = operation(&mut document, route) {
             describe(operation, route.rule);
+            if route.keeper != Keeper::Nobody {
+                take_key(operation);
+            }
         }
     }
     document
@@ -105,6 +109,28 @@ fn describe(operation: &mut Operation, rule: AccessRule) {
         AccessRule::Changes(_) => problem("403", "`forbidden` or `suspended`"),
         _ => problem("403", "`forbidden`"),
     }
+}
+
+/// A change that may be sent again.
+fn take_key(operation: &mut Operation) {
+    const KEY: &str = "Idempotency-Key";
+    let parameters = operation.parameters.get_or_insert_default();
+    let known = |one: &RefOr<Parameter>| matches!(one, RefOr::T(one) if one.name == KEY);
+    if parameters.iter().any(known) {
+        return;
+    }
+    parameters.push(RefOr::T(
+        ParameterBuilder::new()
+            .name(KEY)
+            .parameter_in(ParameterIn::Header)
+            .description(Some(
+                "1 to 255 characters. The same request again is answered as the first time, with \
+                 `Idempotent-Replay: true`; another one with the same key is 422 \
+                 `idempotency_mismatch`. Kept for 24 hours at least.",
+            ))
+            .schema(Some(String::schema()))
+            .build(),
+    ));
 }
 
 const DESCRIPTION: &str = "A real-time scheduling engine for dental practices.\n\n\

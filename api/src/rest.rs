@@ -10,6 +10,7 @@ pub mod blocks;
 pub mod calendars;
 mod checks;
 pub mod clinics;
+pub mod email_change;
 pub mod equipment;
 pub mod exceptions;
 pub mod holds;

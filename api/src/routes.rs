@@ -9,12 +9,13 @@ use actix_web::{HttpResponse, ResponseError};
 use utoipa::OpenApi;
 
 use crate::auth::access::{AccessRule, access_rule};
+use crate::once::{self, Keeper};
 use crate::problem::Problem;
 use crate::rest::{
     admin, api_keys, appointments, assignments, audit, availability, blocks, calendars, clinics,
-    equipment, exceptions, holds, hours, input, invitations, me, offers, oidc, operations,
-    operatories, own_sessions, passwords, patients, providers, public, registration, replan,
-    series, sessions, staff, tenants, treatments, utilization, waitlist,
+    email_change, equipment, exceptions, holds, hours, input, invitations, me, offers, oidc,
+    operations, operatories, own_sessions, passwords, patients, providers, public, registration,
+    replan, series, sessions, staff, tenants, treatments, utilization, waitlist,
 };
 use crate::{openapi, web_app, ws};
 
@@ -26,23 +27,52 @@ pub struct Route {
     pub path: &'static str,
     /// Who may.
     pub rule: AccessRule,
+    /// Who looks after its `Idempotency-Key`.
+    pub keeper: Keeper,
+}
+
+/// `post:engine …` is a command, whose key is the engine's; with `both` its answer is more than the
+/// engine's; `nobody` changes nothing; `stream` reads a body that is too long to be kept. Without a word it is as [`Keeper::of`] says, so no change is
+/// forgotten.
+macro_rules! keeper {
+    ($method:ident $path:literal) => {
+        Keeper::of(stringify!($method), $path)
+    };
+    ($method:ident $path:literal engine) => {
+        Keeper::Engine
+    };
+    ($method:ident $path:literal both) => {
+        Keeper::Both
+    };
+    ($method:ident $path:literal nobody) => {
+        Keeper::Nobody
+    };
+    ($method:ident $path:literal stream) => {
+        Keeper::Stream
+    };
 }
 
 macro_rules! routes {
     ($($path:literal {
-        $($method:ident $rule:ident $(($argument:ident))? $($handler:ident)::+),+ $(,)?
+        $($method:ident $(: $keeper:ident)? $rule:ident $(($argument:ident))? $($handler:ident)::+),+
+        $(,)?
     })+) => {
-        fn api(services: &mut ServiceConfig) {
-            $(services.service(
-                web::resource($path)
-                    $(.route(guarded(
-                        web::$method().to($($handler)::+),
-                        access_rule!($rule $(($argument))?),
-                    )))+
-                    .default_service(web::to(async || {
-                        method_not_allowed(&[$(stringify!($method)),+])
-                    })),
-            );)+
+        /// Paths that name no row, or those that do. Each request is held against one path after
+        /// the other, and the former cost next to nothing.
+        fn api(services: &mut ServiceConfig, naming_rows: bool) {
+            $(if $path.contains('{') == naming_rows {
+                services.service(
+                    web::resource($path)
+                        $(.route(guarded(
+                            web::$method().to($($handler)::+),
+                            access_rule!($rule $(($argument))?),
+                            keeper!($method $path $($keeper)?),
+                        )))+
+                        .default_service(web::to(async || {
+                            method_not_allowed(&[$(stringify!($method)),+])
+                        })),
+                );
+            })+
         }
 
         /// Every method and path of the API.
@@ -50,6 +80,7 @@ macro_rules! routes {
             method: stringify!($method),
             path: $path,
             rule: access_rule!($rule $(($argument))?),
+            keeper: keeper!($method $path $($keeper)?),
         }),+),+];
 
         #[derive(OpenApi)]
@@ -69,6 +100,8 @@ routes! {
     "/auth/forgot-password" { post public registration::forgot_password }
     "/auth/reset-password" { post public passwords::reset }
     "/auth/change-password" { post signed_in passwords::change }
+    "/auth/change-email" { post signed_in email_change::ask }
+    "/auth/confirm-email" { post public email_change::confirm }
     "/auth/sessions" { get signed_in own_sessions::list, delete signed_in own_sessions::end_all }
     "/auth/sessions/{id}" { delete signed_in own_sessions::end }
 
@@ -85,8 +118,8 @@ routes! {
 
     "/me/dentists" { get patient me::dentists }
     "/me/appointments" { get patient me::appointments::list }
-    "/me/appointments/{id}/cancel" { post patient me::appointments::cancel }
-    "/me/appointments/{id}/confirm" { post patient me::appointments::confirm }
+    "/me/appointments/{id}/cancel" { post:engine patient me::appointments::cancel }
+    "/me/appointments/{id}/confirm" { post:engine patient me::appointments::confirm }
     "/me/profile" { get patient me::profile::get, patch patient me::profile::update }
     "/me/link" { post signed_in me::link }
     "/patients/{id}/invitation" { post changes(CanManagePatients) patients::invitation::create }
@@ -220,10 +253,10 @@ routes! {
     "/patients/link-requests/{token}/decline" {
         post secret(token) patients::link::requests::decline,
     }
-    "/patients/import" { post changes(CanManagePatients) patients::import::import }
+    "/patients/import" { post:stream changes(CanManagePatients) patients::import::import }
     // Everything at once is more than seeing one after the other.
     "/patients/export" { get reads(CanManagePatients) patients::export::export }
-    "/patients/merge" { post changes(CanManagePatients) patients::merge::merge }
+    "/patients/merge" { post:both changes(CanManagePatients) patients::merge::merge }
     "/patients/{id}" {
         get reads(CanViewPatients) patients::get,
         patch changes(CanManagePatients) patients::update,
@@ -256,40 +289,40 @@ routes! {
 
     "/appointments" {
         get member appointments::list,
-        post changes(CanManageAppointments) appointments::create,
+        post:engine changes(CanManageAppointments) appointments::create,
     }
-    "/appointments/swap" { post changes(CanManageAppointments) appointments::swap }
+    "/appointments/swap" { post:engine changes(CanManageAppointments) appointments::swap }
     "/appointments/{id}" {
         get member appointments::get,
-        patch changes(CanManageAppointments) appointments::update,
+        patch:engine changes(CanManageAppointments) appointments::update,
     }
-    "/appointments/{id}/reschedule" { post changes(CanManageAppointments) appointments::reschedule }
-    "/appointments/{id}/resize" { post changes(CanManageAppointments) appointments::resize }
-    "/appointments/{id}/cancel" { post changes(CanManageAppointments) appointments::cancel }
-    "/appointments/{id}/status" { post changes(CanManageAppointments) appointments::set_status }
+    "/appointments/{id}/reschedule" { post:engine changes(CanManageAppointments) appointments::reschedule }
+    "/appointments/{id}/resize" { post:engine changes(CanManageAppointments) appointments::resize }
+    "/appointments/{id}/cancel" { post:engine changes(CanManageAppointments) appointments::cancel }
+    "/appointments/{id}/status" { post:engine changes(CanManageAppointments) appointments::set_status }
 
-    "/series/preview" { post changes(CanManageAppointments) series::preview }
-    "/series" { post changes(CanManageAppointments) series::create }
+    "/series/preview" { post:nobody changes(CanManageAppointments) series::preview }
+    "/series" { post:engine changes(CanManageAppointments) series::create }
     "/series/{id}" {
         get member series::get,
-        patch changes(CanManageAppointments) series::update,
-        delete changes(CanManageAppointments) series::cancel,
+        patch:engine changes(CanManageAppointments) series::update,
+        delete:engine changes(CanManageAppointments) series::cancel,
     }
 
-    "/blocks" { get member blocks::list, post changes(CanManageSchedule) blocks::create }
+    "/blocks" { get member blocks::list, post:engine changes(CanManageSchedule) blocks::create }
     "/blocks/{id}" {
         get member blocks::get,
-        patch changes(CanManageSchedule) blocks::update,
-        delete changes(CanManageSchedule) blocks::remove,
+        patch:engine changes(CanManageSchedule) blocks::update,
+        delete:engine changes(CanManageSchedule) blocks::remove,
     }
 
-    "/replan/preview" { post changes(CanManageAppointments) replan::preview }
-    "/replan" { post changes(CanManageAppointments) replan::run }
+    "/replan/preview" { post:nobody changes(CanManageAppointments) replan::preview }
+    "/replan" { post:engine changes(CanManageAppointments) replan::run }
 
-    "/holds" { post changes(CanManageAppointments) holds::create }
-    "/holds/{id}" { delete changes(CanManageAppointments) holds::release }
-    "/holds/{id}/renew" { post changes(CanManageAppointments) holds::renew }
-    "/holds/{id}/confirm" { post changes(CanManageAppointments) holds::confirm }
+    "/holds" { post:engine changes(CanManageAppointments) holds::create }
+    "/holds/{id}" { delete:engine changes(CanManageAppointments) holds::release }
+    "/holds/{id}/renew" { post:engine changes(CanManageAppointments) holds::renew }
+    "/holds/{id}/confirm" { post:engine changes(CanManageAppointments) holds::confirm }
 
     "/waitlist" {
         get reads(CanViewPatients) waitlist::list,
@@ -298,24 +331,24 @@ routes! {
     "/waitlist/candidates" { get reads(CanViewPatients) waitlist::candidates }
     "/waitlist/{id}" { delete changes(CanManageAppointments) waitlist::withdraw }
     "/waitlist/{id}/offer" { post changes(CanManageAppointments) waitlist::offer }
-    "/offers/{token}/accept" { post secret(token) offers::accept }
-    "/offers/{token}/decline" { post secret(token) offers::decline }
+    "/offers/{token}/accept" { post:engine secret(token) offers::accept }
+    "/offers/{token}/decline" { post:engine secret(token) offers::decline }
 
     "/public/appointments/{manageToken}" { get secret(manageToken) public::bookings::get }
     "/public/appointments/{manageToken}/cancel" {
-        post secret(manageToken) public::bookings::cancel
+        post:engine secret(manageToken) public::bookings::cancel
     }
     "/public/appointments/{manageToken}/reschedule" {
-        post secret(manageToken) public::bookings::reschedule
+        post:engine secret(manageToken) public::bookings::reschedule
     }
     "/public/{subdomain}" { get public public::practice }
     "/public/{subdomain}/availability" { get public public::availability }
     "/public/{subdomain}/availability/explain" { get public public::explain }
-    "/public/{subdomain}/holds" { post public public::holds::create }
+    "/public/{subdomain}/holds" { post:engine public public::holds::create }
     // Without the hold's token these are 404.
-    "/public/{subdomain}/holds/{id}" { delete public public::holds::release }
-    "/public/{subdomain}/holds/{id}/renew" { post public public::holds::renew }
-    "/public/{subdomain}/holds/{id}/confirm" { post public public::holds::confirm }
+    "/public/{subdomain}/holds/{id}" { delete:engine public public::holds::release }
+    "/public/{subdomain}/holds/{id}/renew" { post:engine public public::holds::renew }
+    "/public/{subdomain}/holds/{id}/confirm" { post:engine public public::holds::confirm }
 
     // Its first frame says who speaks; `ws/kinds.rs` has the frames' own rules.
     "/ws" { get public ws::open }
@@ -326,14 +359,19 @@ routes! {
     "/api/openapi.json" { get public openapi::document }
 }
 
-fn guarded(route: actix_web::Route, rule: AccessRule) -> actix_web::Route {
-    route.wrap(from_fn(move |request, next| rule.guard(request, next)))
+fn guarded(route: actix_web::Route, rule: AccessRule, keeper: Keeper) -> actix_web::Route {
+    route
+        .wrap(from_fn(move |request, next| {
+            once::around(keeper, rule, request, next)
+        }))
+        .wrap(from_fn(move |request, next| rule.guard(request, next))) // the outer one
 }
 
 /// Everything that the server answers.
 pub fn configure(services: &mut ServiceConfig) {
     input::configure(services);
-    api(services);
+    api(services, false);
+    api(services, true);
     services
         .configure(openapi::pages)
         .configure(web_app::configure)

@@ -16,6 +16,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
 use crate::config::Config;
+use crate::mail::offers;
 use crate::request::Spans;
 use crate::ws::rights;
 use crate::{metrics, nodes, request, routes};
@@ -38,6 +39,7 @@ pub struct RunningServer {
     rights: JoinHandle<()>,
     listening: Vec<JoinHandle<()>>,
     mailing: JoinHandle<()>,
+    offering: JoinHandle<()>,
 }
 
 /// Starts to listen. Runs inside an actix system (`#[actix_web::main]`, `#[actix_web::test]`).
@@ -106,6 +108,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
     let server = server.run();
     let handle = server.handle();
     let posting = app.clone();
+    let telling = app.clone();
     Ok(RunningServer {
         listening: nodes::listen(&app),
         rights: rt::spawn(rights::watch(app.clone(), rights_from)),
@@ -121,6 +124,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
             }
         }),
         mailing: rt::spawn(async move { posting.mail.run().await }),
+        offering: rt::spawn(offers::run(telling)),
     })
 }
 
@@ -143,6 +147,8 @@ impl RunningServer {
         // Ends by itself after the message that is being sent; a panic has been logged.
         let _ = self.mailing.await;
         self.tidying.abort();
+        // A letter that is half written is written by the next one who looks.
+        self.offering.abort();
         self.rights.abort();
         for listening in self.listening {
             listening.abort();

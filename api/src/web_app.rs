@@ -42,7 +42,25 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
     services
         .service(web::Redirect::new("/", "/app/").using_status_code(StatusCode::FOUND))
         .service(web::redirect("/app", "/app/"))
-        .service(web::resource("/app/{path:.*}").get(file).head(file));
+        .service(web::resource("/app/{path:.*}").get(file).head(file))
+        // Addresses that are told to people: pages of the same app, below its own.
+        .service(
+            web::resource("/{place:my|book}/{path:.*}")
+                .get(moved)
+                .head(moved),
+        );
+}
+
+/// What stands behind `#` goes along: the browser keeps it.
+async fn moved(path: web::Path<(String, String)>) -> HttpResponse {
+    let (place, path) = path.into_inner();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_/".contains(letter);
+    if !path.chars().all(plain) || path.contains("//") {
+        return actix_web::ResponseError::error_response(&Problem::not_found());
+    }
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, format!("/app/{place}/{path}")))
+        .finish()
 }
 
 /// Headers of pages for people.

@@ -229,9 +229,11 @@ impl Directory {
         });
     }
 
-    /// Those that are loaded.
+    /// Those that are loaded, in the order of their ids.
     pub(crate) fn ids(&self) -> Vec<CalendarId> {
-        self.cells.iter().map(|cell| cell.id).collect()
+        let mut ids: Vec<CalendarId> = self.cells.iter().map(|cell| cell.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// How many calendars are loaded.

@@ -14,8 +14,6 @@ pub mod feed;
 mod housekeeper;
 pub mod ics;
 mod listener;
-#[cfg(feature = "mutations")]
-pub mod mutations;
 mod plan;
 mod poller;
 mod reaper;
@@ -23,6 +21,8 @@ mod registry;
 mod rules_cache;
 pub mod scheduling;
 pub mod settings;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod standing;
 pub mod store;
 pub mod tokens;

@@ -36,6 +36,18 @@ impl Listener {
         let mut rules = self.bus.listen::<RulesOf>(Topic::Rules);
         loop {
             tokio::select! {
+                // In this order, so that simulated runs are the same each time; what is rare comes first.
+                biased;
+                changed = self.stopping.changed() => {
+                    if changed.is_err() || *self.stopping.borrow() {
+                        return;
+                    }
+                }
+                Some(heard) = rules.hear() => match heard {
+                    Heard::Said(RulesOf::Tenant(tenant)) => self.rules.forget(tenant),
+                    Heard::Said(RulesOf::Clinic(clinic)) => self.rules.forget_clinic(clinic),
+                    Heard::Missed => self.look.notify_one(),
+                },
                 Some(heard) = events.hear() => match heard {
                     Heard::Said(events) => {
                         if let Err(error) = hear(&self.directory, events).await {
@@ -45,16 +57,6 @@ impl Listener {
                     }
                     Heard::Missed => self.look.notify_one(),
                 },
-                Some(heard) = rules.hear() => match heard {
-                    Heard::Said(RulesOf::Tenant(tenant)) => self.rules.forget(tenant),
-                    Heard::Said(RulesOf::Clinic(clinic)) => self.rules.forget_clinic(clinic),
-                    Heard::Missed => self.look.notify_one(),
-                },
-                changed = self.stopping.changed() => {
-                    if changed.is_err() || *self.stopping.borrow() {
-                        return;
-                    }
-                }
             }
         }
     }

@@ -210,14 +210,21 @@ impl Planner<'_> {
         ids: impl IntoIterator<Item = CalendarId>,
     ) -> Result<BTreeMap<CalendarId, Arc<Cell>>, Refusal> {
         let ids: Vec<CalendarId> = ids.into_iter().collect();
+        // A patient's that nobody has used in a while may be forgotten while another one is loaded,
+        // but not while somebody has it.
+        let loaded = ids.iter().filter_map(|id| self.directory().loaded(*id));
+        let kept: Vec<Arc<Cell>> = loaded.collect();
         self.directory().ensure(&ids).await?;
         self.looked.at(&ids);
-        ids.into_iter()
+        let cells = ids
+            .into_iter()
             .map(|id| {
                 let cell = self.directory().loaded(id);
                 Ok((id, cell.ok_or(Rejection::NotFound(Missing::Calendar))?))
             })
-            .collect()
+            .collect();
+        drop(kept);
+        cells
     }
 
     /// Loads what visits of the practice can take, with those patients' calendars.
@@ -299,7 +306,8 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// The claims that an appointment has now, as its calendars have them.
+    /// The claims that an appointment has now, as its calendars have them. The row may be newer than
+    /// what they have heard: then they catch up first, or its time would never be given back.
     async fn held_by(&self, appointment: &Appointment) -> Result<Held, Refusal> {
         let expected = match appointment.status.takes_time() {
             true => pattern::claims(&appointment.pattern, appointment.span.start()),

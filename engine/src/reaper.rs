@@ -34,12 +34,14 @@ pub(crate) async fn run(engine: Engine, every: Duration, mut stopping: watch::Re
         }
         round = round.wrapping_add(1);
         tokio::select! {
-            () = tokio::time::sleep(every) => {}
+            // In this order, so that simulated runs are the same each time; what is rare comes first.
+            biased;
             changed = stopping.changed() => {
                 if changed.is_err() || *stopping.borrow() {
                     return;
                 }
             }
+            () = tokio::time::sleep(every) => {}
         }
     }
 }

@@ -102,7 +102,13 @@ impl Engine {
                 return Ok(());
             };
             match self
-                .offer(freed.tenant, candidate.entry, &candidate.slot, "waitlist")
+                .offer(
+                    freed.tenant,
+                    candidate.entry,
+                    &candidate.slot,
+                    "waitlist",
+                    Origin::default(),
+                )
                 .await
             {
                 Ok(_) => {}
@@ -212,6 +218,7 @@ impl Engine {
     }
 
     /// Offers a slot to somebody who waits: a hold that is theirs until it is answered or over.
+    /// `origin`: from where somebody does so, for the audit log.
     ///
     /// # Errors
     /// What refuses a hold; `not_found` for somebody who does not wait, or is no patient any more.
@@ -221,6 +228,7 @@ impl Engine {
         entry: EntryId,
         slot: &Slot,
         principal: &str,
+        origin: Origin,
     ) -> Result<Made, Refusal> {
         let store = &self.parts().store;
         let waiting = store.waiting(tenant).await?;
@@ -258,7 +266,7 @@ impl Engine {
                 asker: Asker::Staff,
                 principal: principal.to_owned(),
                 user: None,
-                origin: Origin::default(),
+                origin,
                 key: None,
                 command,
             })

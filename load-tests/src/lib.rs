@@ -19,6 +19,7 @@ pub mod light;
 pub mod measure;
 pub mod pace;
 pub mod plain;
+pub mod plot;
 pub mod postgres;
 pub mod proxy;
 pub mod redis;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use load_tests::bare;
 use load_tests::report::{Summary, write_json};
 use load_tests::scenario::{
     self, availability, compare, direct, fanout, faults, kill, nodes, patients, rush, steady,
@@ -12,6 +11,7 @@ use load_tests::scenario::{
 };
 use load_tests::stage::Setup;
 use load_tests::{Error, Outcome};
+use load_tests::{bare, plot};
 
 /// Load and proof: plays scenarios against a server and a database of their own, and audits what is
 /// left. Fails unless nothing was overbooked, lost, missed or duplicated.
@@ -43,6 +43,9 @@ struct Arguments {
     /// Write the summaries to this file
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draw each summary as an SVG in this folder
+    #[arg(long, global = true, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -198,6 +201,9 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
     };
     if let Some(path) = &arguments.json {
         write_json(path, &summaries)?;
+    }
+    if let Some(folder) = &arguments.plots {
+        plot::write(folder, &summaries)?;
     }
     played?;
     Ok(summaries.iter().all(|summary| summary.verdict.is_clean()))

@@ -29,6 +29,8 @@ struct State {
     /// Since the last progress line.
     recent: Histogram<u64>,
     done: u64,
+    /// Answers in each second since `from`.
+    by_second: Vec<u64>,
     errors: BTreeMap<String, u64>,
     last: Option<Instant>,
 }
@@ -88,6 +90,38 @@ pub struct Totals {
     pub seconds: f64,
     pub latency: Latency,
     pub errors: BTreeMap<String, u64>,
+    pub course: Course,
+}
+
+/// What is plotted: how times are spread, and how the run went.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Course {
+    /// Quantiles, from 0 to 1, each with its time in milliseconds.
+    pub latency_ms: Vec<(f64, f64)>,
+    /// Answers in each second.
+    pub by_second: Vec<u64>,
+}
+
+/// Steps of a plotted spread between two powers of ten of what is left above.
+const STEPS: u32 = 8;
+/// Powers of ten: the last one is 99.99 %.
+const DECADES: u32 = 4;
+
+impl Course {
+    fn of(histogram: &Histogram<u64>, by_second: &[u64]) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        let quantiles = (0..=STEPS * DECADES)
+            .map(|step| 1.0 - 10_f64.powf(-f64::from(step) / f64::from(STEPS)));
+        Self {
+            latency_ms: quantiles
+                .map(|at| (at, histogram.value_at_quantile(at) as f64 / 1000.0))
+                .collect(),
+            by_second: by_second.to_vec(),
+        }
+    }
 }
 
 impl Meter {
@@ -103,6 +137,7 @@ impl Meter {
                 whole: histogram.clone(),
                 recent: histogram,
                 done: 0,
+                by_second: Vec::new(),
                 errors: BTreeMap::new(),
                 last: None,
             }),
@@ -126,6 +161,13 @@ impl Meter {
         state.last = Some(now);
         state.whole.saturating_record(took);
         state.recent.saturating_record(took);
+        let second = usize::try_from(now.duration_since(self.from).as_secs()).unwrap_or(0);
+        if state.by_second.len() <= second {
+            state.by_second.resize(second + 1, 0);
+        }
+        if let Some(count) = state.by_second.get_mut(second) {
+            *count += 1;
+        }
         match answer {
             Answer::Done { .. } => state.done += 1,
             Answer::Refused { code } => *state.errors.entry(code.clone()).or_default() += 1,
@@ -166,6 +208,7 @@ impl Meter {
             seconds: last.duration_since(self.from).as_secs_f64(),
             latency: Latency::of(&state.whole),
             errors: state.errors.clone(),
+            course: Course::of(&state.whole, &state.by_second),
         }
     }
 }

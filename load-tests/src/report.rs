@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use crate::Outcome;
-use crate::measure::{Latency, Totals};
+use crate::measure::{Course, Latency, Totals};
 use crate::verdict::Verdict;
 
 /// Something seen, with its name.
@@ -34,6 +34,7 @@ pub struct Summary {
     /// What else was seen, by name.
     #[serde(serialize_with = "as_map")]
     pub facts: Vec<Fact>,
+    pub course: Course,
     pub verdict: Verdict,
 }
 
@@ -56,6 +57,7 @@ impl Summary {
             latency_ms: totals.latency,
             errors: totals.errors,
             facts: facts.into_iter().collect(),
+            course: totals.course,
             verdict,
         }
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use diesel::QueryResult;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -63,6 +64,21 @@ pub async fn append(connection: &mut AsyncPgConnection, lines: &[Line]) -> Query
         .execute(connection)
         .await
         .map(drop)
+}
+
+/// Says from where the transaction comes, for lines that the database's functions write in it.
+///
+/// # Errors
+/// When the connection is gone.
+pub async fn set_origin(connection: &mut AsyncPgConnection, origin: &Origin) -> QueryResult<()> {
+    diesel::sql_query(
+        "SELECT set_config('app.address', $1, true), set_config('app.request_id', $2, true)",
+    )
+    .bind::<Text, _>(origin.address.as_deref().unwrap_or_default())
+    .bind::<Text, _>(origin.request_id.as_deref().unwrap_or_default())
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// What the log keeps of an appointment.

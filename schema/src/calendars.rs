@@ -13,6 +13,7 @@ use crate::ids::{
 };
 use crate::models::appointment::Status;
 use crate::models::claim::{Claim, ClaimKind, HeldVisit, HoldRef, Visit};
+use crate::models::hold;
 use crate::schema::calendars;
 use crate::span::{Minute, Span};
 
@@ -113,6 +114,8 @@ struct HeldRow {
     held_treatment: Option<TreatmentId>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     held_start: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    held_by: Option<String>,
 }
 
 impl HeldRow {
@@ -164,6 +167,7 @@ impl ClaimRow {
                     id: self.hold_id?,
                     expires_at: self.held.expires_at?,
                     visit: self.held.visit(),
+                    holder: self.held.held_by.as_deref().and_then(hold::holder),
                 },
             },
             "block" => ClaimKind::Block,
@@ -210,7 +214,8 @@ pub async fn load(
          lower(k.during) AS claim_start, upper(k.during) AS claim_end, k.appointment_id, \
          a.version AS appointment_version, a.status, a.start_at, a.end_at, a.patient_id, \
          a.provider_id, a.operatory_id, a.treatment_id, a.series_id, k.hold_id, h.expires_at, \
-         h.provider_id AS held_provider, h.treatment_id AS held_treatment, h.start_at AS held_start \
+         h.provider_id AS held_provider, h.treatment_id AS held_treatment, h.start_at AS held_start, \
+         h.owner AS held_by \
          FROM calendars c LEFT JOIN claims k ON k.calendar_id = c.id \
          LEFT JOIN appointments a ON a.id = k.appointment_id LEFT JOIN holds h ON h.id = k.hold_id \
          WHERE c.id = ANY ($1) ORDER BY c.id",

@@ -20,6 +20,7 @@ pub mod migrate;
 pub mod models;
 pub mod patients;
 pub mod present;
+pub mod request_answers;
 pub mod retention;
 pub mod rules;
 #[allow(missing_debug_implementations)] // generated

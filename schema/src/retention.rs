@@ -98,7 +98,8 @@ async fn all(connection: &mut AsyncPgConnection, keep: Keep) -> QueryResult<Done
         // Claims first: what is settled is left out of the bases.
         claims_settled: until_nothing(connection, SETTLE, months).await?,
         events_folded: fold_all(connection, events).await?,
-        answers_forgotten: until_nothing(connection, FORGET_ANSWERS, answers).await?,
+        answers_forgotten: until_nothing(connection, FORGET_ANSWERS, answers).await?
+            + until_nothing(connection, FORGET_REQUEST_ANSWERS, answers).await?,
         // After the events that they tell of.
         notes_forgotten: until_nothing(connection, FORGET_OUTBOX, events.saturating_add(24))
             .await?
@@ -121,6 +122,10 @@ const SETTLE: &str = "WITH gone AS (DELETE FROM claims WHERE id IN (SELECT k.id 
     RETURNING id) SELECT count(*) AS rows FROM moved";
 const FORGET_ANSWERS: &str = "WITH gone AS (DELETE FROM idempotency_results \
     WHERE (tenant_id, principal, key) IN (SELECT tenant_id, principal, key FROM idempotency_results \
+    WHERE created_at < now() - make_interval(hours => $1) LIMIT $2) RETURNING 1) \
+    SELECT count(*) AS rows FROM gone";
+const FORGET_REQUEST_ANSWERS: &str = "WITH gone AS (DELETE FROM request_answers \
+    WHERE request IN (SELECT request FROM request_answers \
     WHERE created_at < now() - make_interval(hours => $1) LIMIT $2) RETURNING 1) \
     SELECT count(*) AS rows FROM gone";
 const FORGET_OUTBOX: &str = "WITH gone AS (DELETE FROM outbox WHERE id IN (SELECT id FROM outbox \

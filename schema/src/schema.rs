@@ -29,6 +29,7 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
+        email -> Nullable<Text>,
     }
 }
 
@@ -455,6 +456,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    request_answers (request) {
+        request -> Uuid,
+        tenant_id -> Nullable<Uuid>,
+        principal -> Text,
+        key -> Text,
+        fingerprint -> Bytea,
+        answer -> Bytea,
+        settled -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use super::sql_types::Xid8;
 
@@ -632,6 +646,7 @@ diesel::table! {
         start_at -> Timestamptz,
         end_at -> Timestamptz,
         closed_at -> Nullable<Timestamptz>,
+        told_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -672,6 +687,7 @@ diesel::joinable!(providers -> tenants (tenant_id));
 diesel::joinable!(providers -> users (user_id));
 diesel::joinable!(public_bookings -> tenants (tenant_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::joinable!(request_answers -> tenants (tenant_id));
 diesel::joinable!(rules_changes -> clinics (clinic_id));
 diesel::joinable!(rules_changes -> tenants (tenant_id));
 diesel::joinable!(schedule_exceptions -> clinics (clinic_id));
@@ -720,6 +736,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     providers,
     public_bookings,
     refresh_tokens,
+    request_answers,
     rules_changes,
     schedule_exceptions,
     series,

@@ -17,6 +17,8 @@ use crate::problem::Problem;
 pub enum Purpose {
     VerifyEmail,
     ResetPassword,
+    /// To make the address that it was mailed to the account's.
+    ChangeEmail,
 }
 
 impl Purpose {
@@ -24,13 +26,14 @@ impl Purpose {
         match self {
             Self::VerifyEmail => "verify_email",
             Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
         }
     }
 
     /// How long a secret counts; the letters tell.
     fn life(self) -> TimeDelta {
         match self {
-            Self::VerifyEmail => TimeDelta::hours(48),
+            Self::VerifyEmail | Self::ChangeEmail => TimeDelta::hours(48),
             Self::ResetPassword => TimeDelta::hours(1),
         }
     }
@@ -41,6 +44,7 @@ impl Purpose {
         match self {
             Self::VerifyEmail => "/app/verify-email",
             Self::ResetPassword => "/app/reset-password",
+            Self::ChangeEmail => "/app/confirm-email",
         }
     }
 }
@@ -55,6 +59,20 @@ pub async fn link(
     user: UserId,
     purpose: Purpose,
 ) -> Result<String, Problem> {
+    link_for(connection, public_url, user, purpose, None).await
+}
+
+/// The same with the address that the secret is for, where it is not the account's.
+///
+/// # Errors
+/// As [`link`].
+pub async fn link_for(
+    connection: &mut AsyncPgConnection,
+    public_url: &str,
+    user: UserId,
+    purpose: Purpose,
+    email: Option<&str>,
+) -> Result<String, Problem> {
     diesel::delete(account_tokens::table)
         .filter(account_tokens::user_id.eq(user))
         .filter(account_tokens::purpose.eq(purpose.name()))
@@ -67,6 +85,7 @@ pub async fn link(
             account_tokens::user_id.eq(user),
             account_tokens::purpose.eq(purpose.name()),
             account_tokens::token_hash.eq(sessions::hash(&token)),
+            account_tokens::email.eq(email),
             account_tokens::expires_at.eq(Utc::now() + purpose.life()),
         ))
         .execute(connection)
@@ -112,6 +131,36 @@ pub async fn use_up(connection: &mut AsyncPgConnection, mailed: Mailed) -> Resul
         .execute(connection)
         .await?;
     if used == 0 { Err(worthless()) } else { Ok(()) }
+}
+
+/// The address that a secret is for, in a transaction of its user.
+///
+/// # Errors
+/// 422 for a secret that is for none.
+pub async fn address(
+    connection: &mut AsyncPgConnection,
+    mailed: Mailed,
+) -> Result<String, Problem> {
+    let address: Option<String> = account_tokens::table
+        .find(mailed.id)
+        .select(account_tokens::email)
+        .first(connection)
+        .await?;
+    address.ok_or_else(worthless)
+}
+
+/// Makes the account's other secrets worthless: they went to an address that is its no more. In a
+/// transaction of the user.
+///
+/// # Errors
+/// The database's own.
+pub async fn forget_all(connection: &mut AsyncPgConnection, user: UserId) -> QueryResult<()> {
+    diesel::delete(account_tokens::table)
+        .filter(account_tokens::user_id.eq(user))
+        .filter(account_tokens::used_at.is_null())
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// One text for all reasons: which it is would tell whether there ever was such a secret.

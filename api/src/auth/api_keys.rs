@@ -95,6 +95,11 @@ impl Scope {
         ),
     ];
 
+    /// Every scope.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::TABLE.iter().map(|(scope, ..)| *scope)
+    }
+
     /// As the wire and the database call it.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -16,6 +16,22 @@ pub enum Letter {
     ResetPassword { name: String, link: String },
     /// The password is another one now.
     PasswordChanged { name: String },
+    /// Is this the account's address from now on?
+    ChangeEmail { name: String, link: String },
+    /// The account has another address now; to the one that it had.
+    EmailChanged { name: String },
+    /// Time has come free for somebody on the waitlist.
+    Offer {
+        name: String,
+        practice: String,
+        treatment: String,
+        dentist: String,
+        /// Local date and time.
+        when: String,
+        /// The same, until which it is kept for them.
+        until: String,
+        link: String,
+    },
     /// Somebody wanted to register with an address that has an account.
     AccountExists { name: String, link: String },
     /// Somebody has booked on a practice's public page.
@@ -64,6 +80,9 @@ impl Letter {
             Self::VerifyEmail { .. } => "verify_email",
             Self::ResetPassword { .. } => "reset_password",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::ChangeEmail { .. } => "change_email",
+            Self::EmailChanged { .. } => "email_changed",
+            Self::Offer { .. } => "offer",
             Self::AccountExists { .. } => "account_exists",
             Self::PatientAccess { .. } => "patient_access",
             Self::Invitation { .. } => "invitation",
@@ -122,6 +141,43 @@ impl Letter {
                     "La contraseña de su cuenta acaba de cambiar y las demás sesiones se han cerrado."
                         .to_owned(),
                     "Si no fue usted, pida ahora mismo una nueva contraseña.".to_owned(),
+                ],
+            ),
+            Self::ChangeEmail { name, link } => (
+                "Confirme su nuevo correo electrónico".to_owned(),
+                name,
+                vec![
+                    "Para que este sea el correo de su cuenta, abra este enlace antes de 48 horas:"
+                        .to_owned(),
+                    link.clone(),
+                    "Si usted no lo pidió, no haga nada: la cuenta sigue como estaba.".to_owned(),
+                ],
+            ),
+            Self::EmailChanged { name } => (
+                "El correo de su cuenta ha cambiado".to_owned(),
+                name,
+                vec![
+                    "Su cuenta tiene desde ahora otro correo electrónico; este ya no sirve para entrar."
+                        .to_owned(),
+                    "Si no fue usted, avise ahora mismo a su consultorio.".to_owned(),
+                ],
+            ),
+            Self::Offer {
+                name,
+                practice,
+                treatment,
+                dentist,
+                when,
+                until,
+                link,
+            } => (
+                format!("Se liberó una hora en {practice}"),
+                name,
+                vec![
+                    format!("Se liberó una hora para {treatment} con {dentist}: {when}. La guardamos para usted hasta el {until}."),
+                    "Para aceptarla o dejarla a otra persona, abra este enlace:".to_owned(),
+                    link.clone(),
+                    "Si no la acepta, sigue en la lista de espera.".to_owned(),
                 ],
             ),
             Self::AccountExists { name, link } => (
@@ -224,6 +280,44 @@ impl Letter {
                     "If it was not you, ask for a new password at once.".to_owned(),
                 ],
             ),
+            Self::ChangeEmail { name, link } => (
+                "Confirm your new e-mail address".to_owned(),
+                name,
+                vec![
+                    "To make this the address of your account, open this link within 48 hours:"
+                        .to_owned(),
+                    link.clone(),
+                    "If you did not ask for it, there is nothing to do: the account is as it was."
+                        .to_owned(),
+                ],
+            ),
+            Self::EmailChanged { name } => (
+                "The address of your account has changed".to_owned(),
+                name,
+                vec![
+                    "Your account has another e-mail address from now on; this one signs in no more."
+                        .to_owned(),
+                    "If it was not you, tell your practice at once.".to_owned(),
+                ],
+            ),
+            Self::Offer {
+                name,
+                practice,
+                treatment,
+                dentist,
+                when,
+                until,
+                link,
+            } => (
+                format!("Time has come free at {practice}"),
+                name,
+                vec![
+                    format!("Time has come free for {treatment} with {dentist}: {when}. We keep it for you until {until}."),
+                    "To take it, or leave it to somebody else, open this link:".to_owned(),
+                    link.clone(),
+                    "If you do not take it, you stay on the waitlist.".to_owned(),
+                ],
+            ),
             Self::AccountExists { name, link } => (
                 "You already have an account".to_owned(),
                 name,
@@ -314,6 +408,20 @@ mod tests {
                 name: name.clone(),
                 link: link.clone(),
             },
+            Letter::ChangeEmail {
+                name: name.clone(),
+                link: link.clone(),
+            },
+            Letter::EmailChanged { name: name.clone() },
+            Letter::Offer {
+                name: name.clone(),
+                practice: "Sol".to_owned(),
+                treatment: "Limpieza".to_owned(),
+                dentist: "Dra. Paz".to_owned(),
+                when: "2027-03-01 09:00".to_owned(),
+                until: "2027-02-28 10:00".to_owned(),
+                link: link.clone(),
+            },
             Letter::Booked {
                 name: name.clone(),
                 practice: "Sol".to_owned(),
@@ -350,7 +458,10 @@ mod tests {
                 "{}",
                 letter.kind()
             );
-            let linked = !matches!(letter, Letter::PasswordChanged { .. });
+            let linked = !matches!(
+                letter,
+                Letter::PasswordChanged { .. } | Letter::EmailChanged { .. }
+            );
             for text in [spanish, english] {
                 assert!(!text.subject.contains("http"));
                 assert_eq!(text.body.contains(&format!("\n\n{link}\n\n")), linked);

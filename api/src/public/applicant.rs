@@ -111,6 +111,25 @@ pub fn record_of(hold: HoldId) -> Found {
     }
 }
 
+/// Refuses a practice's guests while its plan allows no new patient. Also those whom it knows: two
+/// answers would tell who they are (decision 0062).
+///
+/// # Errors
+/// 422 `plan_limit`.
+pub async fn require_room(
+    connection: &mut AsyncPgConnection,
+    tenant: TenantId,
+) -> Result<(), Problem> {
+    match schema::patients::room(connection, tenant).await? {
+        Some(room) if room <= 0 => Err(Problem::new(
+            actix_web::http::StatusCode::UNPROCESSABLE_ENTITY,
+            "plan_limit",
+            "The practice takes no bookings online at present: call it.",
+        )),
+        _ => Ok(()),
+    }
+}
+
 #[derive(QueryableByName)]
 struct Count {
     #[diesel(sql_type = BigInt)]

@@ -151,8 +151,8 @@ fn access(tenant: TenantId) -> Access {
 /// A guest's hold becomes an appointment of somebody whom the guest names.
 ///
 /// # Errors
-/// 404 without the token, `hold_expired`, `hold_limit` for too many unverified bookings, 422 for an
-/// applicant who cannot be reached.
+/// 404 without the token, `hold_expired`, `hold_limit` for too many unverified bookings, `plan_limit`
+/// where the practice takes no new patients, 422 for an applicant who cannot be reached.
 pub async fn confirm(
     app: &App,
     guest: &Guest,
@@ -224,6 +224,7 @@ async fn admit(
     };
     let max = app.config.public_unverified_bookings;
     tenancy::transaction(&app.app_pool, &access(tenant), async |connection| {
+        applicant::require_room(connection, tenant).await?;
         applicant::keep_place(connection, tenant, hold, who, &manage, max).await?;
         applicant::record(connection, tenant, hold, who, is_free).await
     })
@@ -265,8 +266,9 @@ async fn write_letter(
     }
 }
 
-/// As clocks in the practice show it.
-fn local_time(zone: &str, at: DateTime<Utc>) -> String {
+/// As clocks in the practice show it: `2027-03-01 09:00`.
+#[must_use]
+pub fn local_time(zone: &str, at: DateTime<Utc>) -> String {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
     at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }

@@ -1,6 +1,7 @@
 //! Free starts, and why others are not.
 
 pub mod query;
+mod slots;
 
 use std::collections::HashSet;
 
@@ -11,8 +12,7 @@ use engine::scheduling::explain::Reason;
 use engine::scheduling::placement::{self, Asker, Wish};
 use engine::scheduling::rejection::{Missing, Rejection};
 use engine::scheduling::rulebook::{Provider, RuleBook, Treatment};
-use schema::ids::{ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
-use schema::models::hold::Hold;
+use schema::ids::{ClinicId, HoldId, OperatoryId, ProviderId, TenantId, TreatmentId};
 use schema::span::Span;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,73 +24,12 @@ use crate::problem::Problem;
 use crate::rest::holds;
 use crate::wire::refusal::sentence;
 use crate::wire::time::{self, At};
+pub use slots::{SlotView, Slots};
+
 use query::{Asked, AvailabilityQuery, ExplainQuery, OrderName};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
-
-/// A start that can be booked.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SlotView {
-    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
-    start: At,
-    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
-    end: At,
-    #[schema(value_type = Uuid)]
-    dentist_id: ProviderId,
-    #[schema(value_type = Uuid)]
-    operatory_id: OperatoryId,
-    /// Other operatories that are free then.
-    #[schema(value_type = Vec<Uuid>)]
-    alternatives: Vec<OperatoryId>,
-    /// 0 to 100, with `order=best`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    score: Option<u8>,
-    /// The time that the asker holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mine: Option<bool>,
-    /// Whose slot it is and of which treatment, where several practices were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
-    tenant_id: Option<TenantId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
-    treatment_id: Option<TreatmentId>,
-}
-
-impl From<Slot> for SlotView {
-    fn from(slot: Slot) -> Self {
-        Self {
-            start: At(slot.span.start()),
-            end: At(slot.span.end()),
-            dentist_id: slot.provider,
-            operatory_id: slot.operatory,
-            alternatives: slot.alternatives,
-            score: slot.score,
-            mine: None,
-            tenant_id: None,
-            treatment_id: None,
-        }
-    }
-}
-
-impl SlotView {
-    /// A slot, and whether it is the time that the asker holds.
-    fn of(slot: Slot, own: Option<&Hold>) -> Self {
-        let mine = own.is_some_and(|hold| hold.span == slot.span && hold.provider == slot.provider);
-        Self {
-            mine: mine.then_some(true),
-            ..Self::from(slot)
-        }
-    }
-}
-
-/// Slots in the order asked for.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Slots {
-    pub slots: Vec<SlotView>,
-}
 
 /// The first starts at which everything that the treatment needs is free. Any of its dentists and
 /// operatories, but for those that are named.
@@ -101,10 +40,19 @@ pub async fn search(
     member: Member,
     request: HttpRequest,
     query: Asked<AvailabilityQuery>,
-) -> Result<web::Json<Slots>, Problem> {
+) -> Result<Slots, Problem> {
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| holds::token(&request));
-    find(&app, &member, &query).await.map(web::Json)
+    find(&app, &member, &query, &[]).await
+}
+
+/// Time that the asker holds, as is known without a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub tenant: TenantId,
+    pub hold: HoldId,
+    pub span: Span,
+    pub provider: ProviderId,
 }
 
 /// The search behind the route and the socket's command.
@@ -112,11 +60,16 @@ pub async fn search(
 /// # Errors
 /// 422 for a range or duration that cannot be, 404 for unknown ids, 403 for a practice that the
 /// member does not work for, 503 without a database.
-pub async fn find(app: &App, member: &Member, query: &AvailabilityQuery) -> Result<Slots, Problem> {
+pub async fn find(
+    app: &App,
+    member: &Member,
+    query: &AvailabilityQuery,
+    kept: &[Kept],
+) -> Result<Slots, Problem> {
     if query.tenants.is_empty() {
-        return search_for(app, member.tenant(), Asker::Staff, query).await;
+        return search_for(app, member.tenant(), Asker::Staff, query, kept).await;
     }
-    find_in_several(app, member, query).await
+    find_in_several(app, member, query, kept).await
 }
 
 /// The search of a practice's public side: what it offers online.
@@ -127,8 +80,9 @@ pub async fn find_public(
     app: &App,
     tenant: TenantId,
     query: &AvailabilityQuery,
+    kept: &[Kept],
 ) -> Result<Slots, Problem> {
-    search_for(app, tenant, Asker::Public, query).await
+    search_for(app, tenant, Asker::Public, query, kept).await
 }
 
 /// The search in one practice.
@@ -137,38 +91,51 @@ async fn search_for(
     tenant: TenantId,
     asker: Asker,
     query: &AvailabilityQuery,
+    kept: &[Kept],
 ) -> Result<Slots, Problem> {
     let (range, limit) = bounds(query)?;
     let rules = app.engine.rules(tenant).await?;
     let treatment = treatment(&rules, query.treatment, asker)?;
     let providers = providers(&rules, treatment, &query.dentist)?;
-    let own = own_hold(app, tenant, query).await?;
+    let own = own_holds(app, tenant, query, kept).await?;
     let search = Search {
         providers,
         operatories: operatories(&rules, query)?,
         duration: query.duration,
         order: order(query)?,
         limit,
-        own: Own::holds(own.iter().map(|hold| hold.id)),
+        own: Own::holds(own.iter().map(|kept| kept.hold)),
         ..Search::any(&rules, treatment, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
     let slots = slots.into_iter();
     Ok(Slots {
-        slots: slots.map(|slot| SlotView::of(slot, own.as_ref())).collect(),
+        slots: slots.map(|slot| SlotView::of(slot, &own)).collect(),
     })
 }
 
-/// The hold whose token the asker shows, where it is this practice's.
-async fn own_hold(
+/// What the asker holds in a practice: what is known without a token, and the hold whose token is
+/// shown, where it is this practice's.
+async fn own_holds(
     app: &App,
     tenant: TenantId,
     query: &AvailabilityQuery,
-) -> Result<Option<Hold>, Problem> {
-    Ok(match &query.hold_token {
-        Some(token) => app.engine.hold_of(tenant, token).await?,
-        None => None,
-    })
+    kept: &[Kept],
+) -> Result<Vec<Kept>, Problem> {
+    let mut own: Vec<Kept> = kept
+        .iter()
+        .filter(|kept| kept.tenant == tenant)
+        .copied()
+        .collect();
+    if let Some(token) = &query.hold_token {
+        own.extend(app.engine.hold_of(tenant, token).await?.map(|hold| Kept {
+            tenant,
+            hold: hold.id,
+            span: hold.span,
+            provider: hold.provider,
+        }));
+    }
+    Ok(own)
 }
 
 /// The search in several practices of the member: in each the treatment of the same code as the
@@ -177,6 +144,7 @@ async fn find_in_several(
     app: &App,
     member: &Member,
     query: &AvailabilityQuery,
+    kept: &[Kept],
 ) -> Result<Slots, Problem> {
     let (range, limit) = bounds(query)?;
     let order = order(query)?;
@@ -204,12 +172,12 @@ async fn find_in_several(
         let Some(treatment) = own.or_else(|| book.treatments.values().find(same)) else {
             continue;
         };
-        let own = own_hold(app, book.tenant, query).await?;
+        let own = own_holds(app, book.tenant, query, kept).await?;
         let mut search = Search {
             duration: query.duration,
             order,
             limit,
-            own: Own::holds(own.iter().map(|hold| hold.id)),
+            own: Own::holds(own.iter().map(|kept| kept.hold)),
             ..Search::any(book, treatment, range, Asker::Staff)
         };
         if !query.dentist.is_empty() {
@@ -227,7 +195,7 @@ async fn find_in_several(
         slots.extend(found.into_iter().map(|slot| SlotView {
             tenant_id: Some(book.tenant),
             treatment_id: Some(treatment.id),
-            ..SlotView::of(slot, own.as_ref())
+            ..SlotView::of(slot, &own)
         }));
     }
     if query.dentist.iter().any(|id| !known.0.contains(id)) {
@@ -252,7 +220,7 @@ fn bounds(query: &AvailabilityQuery) -> Result<(Span, usize), Problem> {
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(Problem::invalid("limit", format!("1 to {LIMIT_MAX}")));
     }
-    let range = time::range(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
+    let range = time::starts(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
     Ok((range, limit))
 }
 

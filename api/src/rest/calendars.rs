@@ -178,12 +178,13 @@ pub async fn get(
     let reader = reader(&member);
     let shown = || timeline.overlapping(range).map(|claim| &**claim);
     let names = names::of(&app, reader.tenant, reader.sees_patients, shown()).await?;
+    let actor = member.actor();
     Ok(web::Json(CalendarState {
         calendar: *id,
         epoch: epoch(app.engine.epoch(), reader),
         version: timeline.version(),
         entries: shown()
-            .map(|claim| Entry::of(claim, reader.sees(claim), &names))
+            .map(|claim| Entry::of(claim, reader.sees(claim), &names, Some(&actor)))
             .collect(),
     }))
 }
@@ -217,14 +218,15 @@ pub async fn events(
     if !contiguous || query.after > latest.max(cell.version()) {
         return Err(gone());
     }
+    let actor = member.actor();
     let mut items = Vec::with_capacity(events.len());
     for event in events {
         let delta = Delta::from(event);
         let puts = DeltaView::puts(&delta);
         let names = names::of(&app, reader.tenant, reader.sees_patients, puts).await?;
-        items.push(DeltaView::of(&delta, epoch.clone(), &names, |claim| {
-            reader.sees(claim)
-        }));
+        let sees = |claim: &_| reader.sees(claim);
+        let actor = Some(actor.as_str());
+        items.push(DeltaView::of(&delta, epoch.clone(), &names, actor, sees));
     }
     Ok(web::Json(Page::whole(items)))
 }

@@ -61,6 +61,15 @@ pub fn answer(status: StatusCode, view: &impl Serialize, reply: &Reply) -> HttpR
     response.json(view)
 }
 
+/// There is nothing to say but whether it is said again.
+pub fn released(reply: &Reply) -> HttpResponse {
+    let mut response = HttpResponse::NoContent();
+    if reply.replay {
+        response.insert_header((REPLAY_HEADER, "true"));
+    }
+    response.finish()
+}
+
 /// Keeps time for you. The answer's `holdToken` makes whoever has it the holder.
 #[utoipa::path(post, path = "/holds", tag = "holds", request_body = NewHold,
     params(("Idempotency-Key" = Option<String>, Header)),
@@ -111,8 +120,8 @@ pub async fn release(
     let holder = Holder::member(member)?;
     let token = token(&request);
     let key = key(&request)?;
-    holds::release(&app, &holder, *id, token.as_deref(), key).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let reply = holds::release(&app, &holder, *id, token.as_deref(), key).await?;
+    Ok(released(&reply))
 }
 
 /// Makes it an appointment. No rule is asked again: only a busy patient refuses, and the hold stays.

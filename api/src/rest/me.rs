@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::audit::{self, Entry, Who};
 use crate::auth::principal::Principal;
 use crate::auth::sessions;
+use crate::once;
 use crate::problem::Problem;
 use crate::rest::input::Input;
 use crate::rest::page::Page;
@@ -100,7 +101,10 @@ pub async fn link(
                 .get_result(connection)
                 .await
                 .optional()?;
-        linked.ok_or_else(|| Problem::invalid("token", "counts no more: ask for a new link"))
+        let linked = linked
+            .ok_or_else(|| Problem::invalid("token", "counts no more: ask for a new link"))?;
+        once::claim(connection, Some(linked.patient_id.0), None).await?;
+        Ok::<_, Problem>(linked)
     })
     .await?;
     app.rights_changed(user);

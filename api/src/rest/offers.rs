@@ -23,7 +23,7 @@ use crate::public::booking::{self, BookingView};
 use crate::public::limits::Kind;
 use crate::request;
 use crate::rest::appointments::key;
-use crate::rest::holds::answer;
+use crate::rest::holds::{answer, released};
 use crate::rest::language::Language;
 
 #[derive(QueryableByName)]
@@ -163,6 +163,6 @@ pub async fn decline(
 ) -> Result<HttpResponse, Problem> {
     let opened = open(&app, &request, &token).await?;
     let command = Command::Release { hold: opened.hold };
-    opened.run(&app, key(&request)?, command).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let reply = opened.run(&app, key(&request)?, command).await?;
+    Ok(released(&reply))
 }

@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::rulebook::RuleBook;
 use schema::ids::{ClinicId, ProviderId, TenantId, TreatmentId};
-use schema::schema::{clinics, treatments};
+use schema::schema::{clinics, tenants, treatments};
 use schema::tenancy::{self, Access};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,6 +23,7 @@ use crate::public::limits::Kind;
 use crate::rest::availability::query::{Asked, AvailabilityQuery, ExplainQuery};
 use crate::rest::availability::{self, Explanation, Slots};
 use crate::rest::language::Language;
+use crate::rest::tenants::branding::Branding;
 
 /// What everybody may know of a practice.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,6 +35,8 @@ pub struct PublicPractice {
     zone: String,
     /// `es` or `en`.
     locale: String,
+    /// What is absent looks as the program does.
+    branding: Branding,
     treatments: Vec<PublicTreatment>,
     dentists: Vec<PublicDentist>,
     clinics: Vec<PublicClinic>,
@@ -105,14 +108,15 @@ pub async fn practice(
     let guest = Guest::of(&app, &request, &subdomain, Kind::Reading).await?;
     let language = Language::of(&request, &guest.practice.locale);
     let rules = app.engine.rules(guest.practice.tenant).await?;
-    let (offered, places) = offered(&app, guest.practice.tenant, &rules, language).await?;
-    Ok(web::Json(shown(
-        guest.practice,
-        &rules,
-        offered,
-        places,
-        language,
-    )))
+    let offered = offered(&app, guest.practice.tenant, &rules, language).await?;
+    Ok(web::Json(shown(guest.practice, &rules, offered, language)))
+}
+
+/// What the database has for the page.
+struct Offered {
+    treatments: Vec<PublicTreatment>,
+    clinics: Vec<PublicClinic>,
+    branding: Branding,
 }
 
 async fn offered(
@@ -120,7 +124,7 @@ async fn offered(
     tenant: TenantId,
     rules: &RuleBook,
     language: Language,
-) -> Result<(Vec<PublicTreatment>, Vec<PublicClinic>), Problem> {
+) -> Result<Offered, Problem> {
     type Row = (TreatmentId, String, String, String, i16, String, i32);
     let access = Access {
         tenants: vec![tenant],
@@ -130,7 +134,7 @@ async fn offered(
     let mut ids: Vec<ClinicId> = operatories.map(|chair| chair.clinic).collect();
     ids.sort();
     ids.dedup();
-    let (rows, places): (Vec<Row>, Vec<PublicClinic>) =
+    let (rows, clinics, branding): (Vec<Row>, Vec<PublicClinic>, serde_json::Value) =
         tenancy::transaction(&app.app_pool, &access, async |connection| {
             let rows = treatments::table
                 .filter(treatments::tenant_id.eq(tenant))
@@ -160,7 +164,12 @@ async fn offered(
                 ))
                 .load(connection)
                 .await?;
-            Ok::<_, Problem>((rows, places))
+            let branding = tenants::table
+                .find(tenant)
+                .select(tenants::branding)
+                .first(connection)
+                .await?;
+            Ok::<_, Problem>((rows, places, branding))
         })
         .await?;
     let treatments = rows
@@ -176,14 +185,17 @@ async fn offered(
             },
         )
         .collect();
-    Ok((treatments, places))
+    Ok(Offered {
+        treatments,
+        clinics,
+        branding: Branding::stored(branding),
+    })
 }
 
 fn shown(
     practice: Practice,
     rules: &RuleBook,
-    treatments: Vec<PublicTreatment>,
-    clinics: Vec<PublicClinic>,
+    offered: Offered,
     language: Language,
 ) -> PublicPractice {
     let online: Vec<_> = rules
@@ -210,9 +222,10 @@ fn shown(
         subdomain: practice.subdomain,
         zone: practice.zone,
         locale: practice.locale,
-        treatments,
+        branding: offered.branding,
+        treatments: offered.treatments,
         dentists,
-        clinics,
+        clinics: offered.clinics,
         policy: PublicPolicy {
             slot_interval_min: policy.slot_interval_min,
             min_notice_min: policy.min_notice_min,
@@ -263,12 +276,11 @@ pub async fn availability(
     request: HttpRequest,
     subdomain: web::Path<String>,
     query: Asked<AvailabilityQuery>,
-) -> Result<web::Json<Slots>, Problem> {
+) -> Result<Slots, Problem> {
     let guest = Guest::of(&app, &request, &subdomain, Kind::Reading).await?;
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| super::holds::token(&request));
-    let slots = availability::find_public(&app, guest.practice.tenant, &query).await?;
-    Ok(web::Json(slots))
+    availability::find_public(&app, guest.practice.tenant, &query, &[]).await
 }
 
 /// Which of the practice's rules a time is against, and whether it is taken.

@@ -427,8 +427,8 @@ async fn letter(app: &App, email: &str, purpose: Purpose) -> Result<HttpResponse
             let link = mailed::link(connection, &app.config.public_url, known.id, purpose).await?;
             let name = owner.name.clone();
             let letter = match purpose {
-                Purpose::VerifyEmail => Letter::VerifyEmail { name, link },
                 Purpose::ResetPassword => Letter::ResetPassword { name, link },
+                Purpose::VerifyEmail | Purpose::ChangeEmail => Letter::VerifyEmail { name, link },
             };
             mail::queue(connection, &owner.email, owner.language(), &letter).await?;
             Ok::<_, Problem>(())

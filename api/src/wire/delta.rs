@@ -42,12 +42,13 @@ pub struct DeltaView {
 }
 
 impl DeltaView {
-    /// A delta whose puts are seen by `sees`.
+    /// A delta whose puts are seen by `sees`; `actor` is who reads, where it matters.
     #[must_use]
     pub fn of(
         delta: &Delta,
         epoch: String,
         names: &Names,
+        actor: Option<&str>,
         sees: impl Fn(&Claim) -> Visibility,
     ) -> Self {
         let mut all_busy = true;
@@ -58,7 +59,7 @@ impl DeltaView {
                 Op::Put(claim) => {
                     let visibility = sees(claim);
                     all_busy &= visibility == Visibility::Busy;
-                    OpView::Put(Box::new(Entry::of(claim, visibility, names)))
+                    OpView::Put(Box::new(Entry::of(claim, visibility, names, actor)))
                 }
                 Op::Del { id, .. } => OpView::Del(*id),
             })

@@ -24,7 +24,7 @@ pub enum Visibility {
 }
 
 /// A reader of a calendar: a member of one practice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reader {
     pub tenant: TenantId,
     pub sees_patients: bool,
@@ -77,6 +77,9 @@ pub struct Entry {
     pub kind: &'static str,
     pub start: DateTime<Utc>,
     pub end: DateTime<Utc>,
+    /// Of a hold: that the reader holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mine: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Of a block's occurrence: the block.
@@ -117,14 +120,15 @@ pub struct EntryAppointment {
 }
 
 impl Entry {
-    /// A claim as somebody sees it.
+    /// A claim as somebody sees it; `actor` is who reads ([`crate::auth::principal::Member::actor`]).
     #[must_use]
-    pub fn of(claim: &Claim, visibility: Visibility, names: &Names) -> Self {
+    pub fn of(claim: &Claim, visibility: Visibility, names: &Names, actor: Option<&str>) -> Self {
         let bare = Self {
             id: claim.id,
             kind: "busy",
             start: claim.span.start().to_utc(),
             end: claim.span.end().to_utc(),
+            mine: None,
             title: None,
             block_id: None,
             block_kind: None,
@@ -159,6 +163,7 @@ impl Entry {
         let block = names.blocks.get(&claim.id);
         Self {
             kind: claim.kind.name(),
+            mine: (actor.is_some() && claim.holder() == actor).then_some(true),
             title: names.titles.get(&claim.id).cloned(),
             block_id: block.map(|(id, _)| *id),
             block_kind: block.map(|(_, kind)| kind.clone()),

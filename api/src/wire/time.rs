@@ -11,14 +11,14 @@ use crate::problem::Problem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct At(pub Minute);
 
-impl Serialize for At {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl At {
+    /// Its text; `None` outside the years 0 to 9999.
+    fn ascii(self) -> Option<[u8; 20]> {
         let mut text = *b"0000-00-00T00:00:00Z";
-        let at = self.0.to_utc();
-        let date = at.date_naive();
-        let Ok(year @ 0..=9999) = u32::try_from(date.year()) else {
-            return at.serialize(serializer);
-        };
+        let date = self.0.to_utc().date_naive();
+        let year = u32::try_from(date.year())
+            .ok()
+            .filter(|year| *year <= 9999)?;
         let minute = self.0.0.rem_euclid(DAY) as u32;
         let mut put = |from: usize, to: usize, mut number: u32| {
             for digit in text[from..to].iter_mut().rev() {
@@ -31,7 +31,26 @@ impl Serialize for At {
         put(8, 10, date.day());
         put(11, 13, minute / 60);
         put(14, 16, minute % 60);
-        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+        Some(text)
+    }
+
+    /// Writes it as JSON, quotes included.
+    pub fn write_json(self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        match self.ascii() {
+            Some(text) => out.extend_from_slice(&text),
+            None => out.extend_from_slice(self.0.to_utc().to_rfc3339().as_bytes()),
+        }
+        out.push(b'"');
+    }
+}
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.ascii().as_ref().map(|text| std::str::from_utf8(text)) {
+            Some(Ok(text)) => serializer.serialize_str(text),
+            _ => self.0.to_utc().serialize(serializer),
+        }
     }
 }
 
@@ -40,13 +59,17 @@ impl Serialize for At {
 /// # Errors
 /// 422 for text that is not RFC 3339 with an offset, or a time with seconds.
 pub fn parse(field: &str, text: &str) -> Result<Minute, Problem> {
+    minute(field, instant(field, text)?)
+}
+
+fn instant(field: &str, text: &str) -> Result<DateTime<Utc>, Problem> {
     let at = DateTime::parse_from_rfc3339(text).map_err(|_| {
         Problem::invalid(
             field,
             "an RFC 3339 time with an offset, such as 2027-03-14T09:00:00-05:00",
         )
     })?;
-    minute(field, at.with_timezone(&Utc))
+    Ok(at.with_timezone(&Utc))
 }
 
 /// A time of a body, which serde has read.
@@ -57,13 +80,29 @@ pub fn minute(field: &str, at: DateTime<Utc>) -> Result<Minute, Problem> {
     Minute::exact(at).ok_or_else(|| Problem::invalid(field, "a whole minute from 1900 to 2100"))
 }
 
-/// `from` to `to`, at most `days_max` days long.
+/// `from` to `to`, at most `days_max` days long, for what touches it. A question need not begin with
+/// a minute, unlike what is booked: all minutes that it reaches into belong to it.
 ///
 /// # Errors
 /// 422 for times that cannot be read, are not in order, or lie too far apart.
 pub fn range(from: &str, to: &str, days_max: i64) -> Result<Span, Problem> {
-    let range = Span::new(parse("from", from)?, parse("to", to)?)
-        .ok_or_else(|| Problem::invalid("to", "later than from"))?;
+    let (from, to) = (instant("from", from)?, instant("to", to)?);
+    bounded(Minute::floor(from), Minute::ceil(to), days_max)
+}
+
+/// As [`range`], for what starts within: nothing starts in the minute that has begun before.
+///
+/// # Errors
+/// As [`range`].
+pub fn starts(from: &str, to: &str, days_max: i64) -> Result<Span, Problem> {
+    let (from, to) = (instant("from", from)?, instant("to", to)?);
+    bounded(Minute::ceil(from), Minute::ceil(to), days_max)
+}
+
+fn bounded(from: Minute, to: Minute, days_max: i64) -> Result<Span, Problem> {
+    minute("from", from.to_utc())?;
+    minute("to", to.to_utc())?;
+    let range = Span::new(from, to).ok_or_else(|| Problem::invalid("to", "later than from"))?;
     if range.minutes() > days_max * schema::span::DAY {
         return Err(Problem::invalid(
             "to",
@@ -103,7 +142,35 @@ mod tests {
         ] {
             assert!(parse("start", bad).is_err(), "{bad}");
         }
-        assert!(range("2027-03-14T09:00:00Z", "2027-03-14T09:00:00Z", 1).is_err());
-        assert!(range("2027-03-14T09:00:00Z", "2027-03-16T09:00:00Z", 1).is_err());
+    }
+
+    #[test]
+    fn questions_need_not_begin_with_a_minute() {
+        let text = |span: Span| {
+            let clock = |minute: Minute| minute.to_utc().format("%H:%M").to_string();
+            format!("{}-{}", clock(span.start()), clock(span.end()))
+        };
+        let at = |clock: &str| format!("2027-03-14T{clock}Z");
+        for (from, to, touching, starting) in [
+            ("09:00:00", "10:00:00", "09:00-10:00", "09:00-10:00"),
+            ("09:00:30", "10:00:00.5", "09:00-10:01", "09:01-10:01"),
+        ] {
+            let both = (at(from), at(to));
+            assert_eq!(text(range(&both.0, &both.1, 1).unwrap()), touching);
+            assert_eq!(text(starts(&both.0, &both.1, 1).unwrap()), starting);
+        }
+        for (from, to) in [
+            (at("09:00:00"), at("09:00:00")),
+            (at("09:00:00"), at("08:00:00")),
+            (at("09:00:00"), "2027-03-16T09:00:00Z".to_owned()),
+            (
+                "1815-01-01T00:00:00Z".to_owned(),
+                "1815-01-01T01:00:00Z".to_owned(),
+            ),
+            (at("09:00:00"), "tomorrow".to_owned()),
+        ] {
+            assert!(range(&from, &to, 1).is_err(), "{from} {to}");
+            assert!(starts(&from, &to, 1).is_err(), "{from} {to}");
+        }
     }
 }

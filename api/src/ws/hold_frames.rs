@@ -26,6 +26,7 @@ use crate::public::Guest;
 use crate::public::applicant::Applicant;
 use crate::public::booking::{self, PublicConfirmation};
 use crate::public::limits::Kind;
+use crate::rest::availability::Kept;
 use crate::rest::language::Language;
 use crate::wire::appointment::AppointmentView;
 use crate::wire::hold::{Confirmation, NewHold};
@@ -125,6 +126,21 @@ impl Held {
         held.values()
             .filter(|slot| slot.expires_at > now)
             .copied()
+            .collect()
+    }
+
+    /// As searches need it.
+    #[must_use]
+    pub fn kept(&self, now: DateTime<Utc>) -> Vec<Kept> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter()
+            .filter(|(_, slot)| slot.expires_at > now)
+            .map(|(hold, slot)| Kept {
+                tenant: slot.tenant,
+                hold: *hold,
+                span: slot.span,
+                provider: slot.provider,
+            })
             .collect()
     }
 

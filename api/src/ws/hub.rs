@@ -1,7 +1,7 @@
 //! Between the engine's feed and the sessions: one hub per followed calendar encodes each delta
 //! once for all readers who see the same, and hands the shared text to their outboxes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -13,6 +13,7 @@ use engine::directory::{Cell, Following};
 use engine::feed::{Delta, Follower};
 use engine::scheduling::timeline::Timeline;
 use schema::ids::CalendarId;
+use schema::models::claim::Claim;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -78,12 +79,13 @@ impl Attached {
         hub.show(sighting, now, Some(outbox));
     }
 
-    /// Tells this reader who is there.
-    pub fn greet(&self) {
+    /// Tells this reader who else is there.
+    pub fn greet(&self, session: Uuid) {
         let Some(hub) = self.hub() else { return };
         let board = hub.board();
         let tenant = self.subscription.reader.tenant;
-        for presence in board.present(tenant, Instant::now()) {
+        let present = board.present(tenant, Instant::now());
+        for presence in present.filter(|presence| presence.session != session) {
             self.subscription.passing(presence.text());
         }
     }
@@ -175,6 +177,7 @@ impl Hubs {
         app: &web::Data<App>,
         cell: &Arc<Cell>,
         reader: Reader,
+        actor: Box<str>,
         outbox: Arc<Outbox>,
     ) -> (Attached, Arc<Timeline>) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -187,6 +190,7 @@ impl Hubs {
         let subscription = Arc::new(Subscription::new(
             cell.id,
             reader,
+            actor,
             outbox,
             timeline.version(),
         ));
@@ -260,41 +264,48 @@ struct Frame<'a> {
     delta: &'a DeltaView,
 }
 
-/// Encodes once for each kind of reader, and gives every subscription its text.
+/// What a text is encoded for: a kind of reader, and somebody of whose holds it tells.
+type Eyes<'a> = (Reader, Option<&'a str>);
+
+/// Encodes once for each kind of reader, and gives every subscription its text. Who holds what is
+/// put gets a text of their own.
 async fn hand_out(app: &App, hub: &Hub, delta: &Delta) -> Result<(), Problem> {
-    let mut encoded: HashMap<Reader, ByteString> = HashMap::new();
+    let holders: BTreeSet<&str> = DeltaView::puts(delta).filter_map(Claim::holder).collect();
+    let eyes = |subscription: &Subscription| -> Eyes<'_> {
+        let holder = holders.get(&*subscription.actor).copied();
+        (subscription.reader, holder)
+    };
+    let mut encoded: HashMap<Eyes<'_>, ByteString> = HashMap::new();
     loop {
-        let missing: Vec<Reader> = {
+        let missing: BTreeSet<Eyes<'_>> = {
             let subscribers = hub.lock();
-            let mut missing: Vec<Reader> = subscribers
+            let missing: BTreeSet<Eyes<'_>> = subscribers
                 .values()
-                .map(|subscription| subscription.reader)
-                .filter(|reader| !encoded.contains_key(reader))
+                .map(|subscription| eyes(subscription))
+                .filter(|eyes| !encoded.contains_key(eyes))
                 .collect();
             if missing.is_empty() {
                 for subscription in subscribers.values() {
-                    if let Some(frame) = encoded.get(&subscription.reader) {
+                    if let Some(frame) = encoded.get(&eyes(subscription)) {
                         subscription.deliver(delta.prev, delta.version, frame);
                     }
                 }
                 return Ok(());
             }
-            missing.sort_by_key(|reader| (reader.tenant, reader.sees_patients));
-            missing.dedup();
             missing
         };
-        for reader in missing {
+        for (reader, holder) in missing {
             let puts = DeltaView::puts(delta);
             let names = names::of(app, reader.tenant, reader.sees_patients, puts).await?;
             let epoch = epoch(app.engine.epoch(), reader);
-            let view = DeltaView::of(delta, epoch, &names, |claim| reader.sees(claim));
+            let view = DeltaView::of(delta, epoch, &names, holder, |claim| reader.sees(claim));
             let text = serde_json::to_string(&Frame {
                 r#type: "delta",
                 delta: &view,
             });
             let text = text.map_err(|error| Problem::internal(error.to_string()))?;
             metrics::counter!("denticloud_ws_deltas_encoded_total").increment(1);
-            encoded.insert(reader, text.into());
+            encoded.insert((reader, holder), text.into());
         }
     }
 }

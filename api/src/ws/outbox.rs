@@ -191,7 +191,11 @@ impl State {
     }
 
     fn close(&mut self, close: Close) {
-        self.close.get_or_insert_with(|| (close, Instant::now()));
+        self.close.get_or_insert_with(|| {
+            let code = close.code().to_string();
+            metrics::counter!("denticloud_ws_closings_total", "code" => code).increment(1);
+            (close, Instant::now())
+        });
     }
 
     /// Answers the version that the first of them would have continued.

@@ -9,6 +9,7 @@ use engine::feed::Delta;
 use engine::scheduling::timeline::Timeline;
 use schema::ids::{CalendarId, TenantId};
 use schema::span::Span;
+use uuid::Uuid;
 
 use super::frames::Position;
 use super::hub::Attached;
@@ -55,9 +56,10 @@ impl From {
     }
 }
 
-/// Attaches and queues the first frames.
+/// Attaches and queues the first frames of a session.
 pub(super) async fn follow(
     app: web::Data<App>,
+    session: Uuid,
     outbox: Arc<Outbox>,
     member: &Member,
     calendar: CalendarId,
@@ -67,10 +69,14 @@ pub(super) async fn follow(
     let tenant = member.tenant();
     let cell = readable(&app, tenant, calendar).await?;
     let reader = reader(member);
-    let (attached, timeline) = app.hubs.attach(&app, &cell, reader, outbox);
+    let actor = member.actor();
+    let (attached, timeline) = app
+        .hubs
+        .attach(&app, &cell, reader, actor.as_str().into(), outbox);
     let state = State {
         app: &app,
         reader,
+        actor: &actor,
         epoch: epoch(app.engine.epoch(), reader),
         timeline: &timeline,
         calendar,
@@ -92,7 +98,7 @@ pub(super) async fn follow(
     };
     attached.subscription.open(first);
     if from.id().is_some() {
-        attached.greet();
+        attached.greet(session);
     }
     Ok(Followed {
         tenant,
@@ -106,6 +112,7 @@ pub(super) async fn follow(
 struct State<'a> {
     app: &'a App,
     reader: Reader,
+    actor: &'a str,
     epoch: String,
     timeline: &'a Timeline,
     calendar: CalendarId,
@@ -117,7 +124,7 @@ impl State<'_> {
         let reader = self.reader;
         let names = names::of(self.app, reader.tenant, reader.sees_patients, shown()).await?;
         let entries = shown()
-            .map(|claim| Entry::of(claim, reader.sees(claim), &names))
+            .map(|claim| Entry::of(claim, reader.sees(claim), &names, Some(self.actor)))
             .collect();
         Ok(Plain::Snapshot {
             id,
@@ -180,9 +187,8 @@ impl State<'_> {
         let reader = self.reader;
         let puts = DeltaView::puts(delta);
         let names = names::of(self.app, reader.tenant, reader.sees_patients, puts).await?;
-        let view = DeltaView::of(delta, self.epoch.clone(), &names, |claim| {
-            reader.sees(claim)
-        });
+        let sees = |claim: &_| reader.sees(claim);
+        let view = DeltaView::of(delta, self.epoch.clone(), &names, Some(self.actor), sees);
         Ok(Reply::Delta(view).text())
     }
 }

@@ -14,6 +14,8 @@ use crate::wire::entry::Reader;
 pub struct Subscription {
     pub calendar: CalendarId,
     pub reader: Reader,
+    /// Who reads: what they hold themselves is told as theirs.
+    pub actor: Box<str>,
     outbox: Arc<Outbox>,
     gate: Mutex<Gate>,
     /// The last version that was queued.
@@ -30,10 +32,17 @@ enum Gate {
 impl Subscription {
     /// `after` is the version of the state that its first frames will tell.
     #[must_use]
-    pub fn new(calendar: CalendarId, reader: Reader, outbox: Arc<Outbox>, after: i64) -> Self {
+    pub fn new(
+        calendar: CalendarId,
+        reader: Reader,
+        actor: Box<str>,
+        outbox: Arc<Outbox>,
+        after: i64,
+    ) -> Self {
         Self {
             calendar,
             reader,
+            actor,
             outbox,
             gate: Mutex::new(Gate::Waiting(Vec::new())),
             sent: AtomicI64::new(after),

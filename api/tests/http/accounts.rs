@@ -420,3 +420,69 @@ async fn registrations_and_letters_have_limits() {
     }
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn an_account_moves_to_another_address_once_its_mail_was_read() {
+    let server = Server::start().await;
+    let (_, token) = server.practice("sol").await;
+    server.user("taken@test.ec").await;
+    let ask = async |email: &str, password: &str| {
+        let body = json!({ "newEmail": email, "currentPassword": password });
+        server.post("/auth/change-email", &token, &body).await
+    };
+    let confirm = async |token: &str| {
+        let body = json!({ "token": token });
+        server.open("/auth/confirm-email", &body).await
+    };
+    ask("new@test.ec", "not the password")
+        .await
+        .problem(422, "validation");
+    ask("sol@test.ec", PASSWORD)
+        .await
+        .problem(422, "validation");
+    ask("nonsense", PASSWORD).await.problem(422, "validation");
+    // The same answer, and another letter, where somebody has it.
+    assert_eq!(ask("taken@test.ec", PASSWORD).await.status, 202);
+    let letters = server.mail("taken@test.ec").await;
+    assert_eq!(letters.len(), 1);
+    assert!(!letters[0].body.contains("token="), "{letters:?}");
+
+    assert_eq!(ask("old-try@test.ec", PASSWORD).await.status, 202);
+    assert_eq!(ask("New@Test.ec", PASSWORD).await.status, 202);
+    let older = server.mail("old-try@test.ec").await[0].token();
+    let newer = server.mail("new@test.ec").await[0].token();
+    confirm(&older).await.problem(422, "validation");
+    // Nothing has changed so far, also not for the link's sake.
+    assert_eq!(server.login("sol@test.ec", PASSWORD).await.status, 200);
+    let forgot = json!({ "email": "sol@test.ec" });
+    server.open("/auth/forgot-password", &forgot).await;
+    let to_the_old = server.mail("sol@test.ec").await[0].token();
+    // A secret for one thing is worthless for another.
+    let verify = json!({ "token": newer });
+    let refused = server.open("/auth/verify-email", &verify).await;
+    refused.problem(422, "validation");
+    assert_eq!(confirm(&newer).await.status, 204);
+    confirm(&newer).await.problem(422, "validation");
+
+    assert_eq!(server.login("sol@test.ec", PASSWORD).await.status, 401);
+    let session = server.login("new@test.ec", PASSWORD).await.ok();
+    assert_eq!(session["user"]["email"], "new@test.ec");
+    assert_eq!(session["user"]["emailVerified"], true);
+    let me = server.get("/auth/me", &token).await.ok();
+    assert_eq!(me["user"]["email"], "new@test.ec", "{me}");
+    let told = server.mail("sol@test.ec").await;
+    assert!(told.last().unwrap().body.contains("correo"), "{told:?}");
+    reset(&server, &to_the_old, NEW_PASSWORD)
+        .await
+        .problem(422, "validation");
+    let log = server
+        .get("/audit?action=account.email_changed", &token)
+        .await
+        .ok();
+    let line = &log["items"][0];
+    assert_eq!(
+        (&line["before"]["email"], &line["after"]["email"]),
+        (&json!("sol@test.ec"), &json!("new@test.ec"))
+    );
+    server.stop().await;
+}

@@ -113,3 +113,49 @@ async fn the_log_can_be_taken_away_and_that_is_logged() {
     assert_eq!(actions(&one), ["audit.exported"]);
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn the_address_is_what_the_trusted_proxy_says() {
+    let server = Server::start_with(|db| api::config::Config {
+        trusted_proxies: 1,
+        ..super::support::config(db)
+    })
+    .await;
+    server.practice("sol").await;
+    let sign_in = async |password: &str| {
+        let body = json!({ "email": "sol@test.ec", "password": password });
+        let request = server.request(reqwest::Method::POST, "/auth/login");
+        // The first is the client's own word; the last is the proxy's.
+        let request = request.header("X-Forwarded-For", "198.51.100.1, 203.0.113.7");
+        super::support::send(request.json(&body)).await
+    };
+    sign_in("not the password")
+        .await
+        .problem(401, "unauthorized");
+    let session = sign_in(super::support::PASSWORD).await.ok();
+    let owner = session["accessToken"].as_str().unwrap();
+    let change = server
+        .request(reqwest::Method::PATCH, "/tenant")
+        .bearer_auth(owner)
+        .header("X-Forwarded-For", "2001:db8::7")
+        .json(&json!({ "policy": { "holdMin": 9 } }));
+    super::support::send(change).await.ok();
+    let log = server.get("/audit?limit=3", owner).await.ok();
+    let told: Vec<_> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["action"].as_str().unwrap(), line["address"].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("tenant.changed", Some("2001:db8::7")),
+            ("session.started", Some("203.0.113.7")),
+            ("session.refused", Some("203.0.113.7")),
+        ]
+    );
+    let sessions = server.get("/auth/sessions", owner).await.ok();
+    assert!(sessions.to_string().contains("203.0.113.7"), "{sessions}");
+    server.stop().await;
+}

@@ -343,3 +343,89 @@ async fn a_changed_profile_shows_in_every_practice() {
     }
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn records_that_are_no_more_are_nobodys_to_find() {
+    let server = Server::start().await;
+    let (sol, luna) = (
+        practice(&server, "sol").await,
+        practice(&server, "luna").await,
+    );
+    let kept = sol.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let merged = sol.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let archived = luna.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let ended = luna.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let body = json!({ "keep": kept, "remove": merged });
+    server.post("/patients/merge", &sol.token, &body).await.ok();
+    let path = format!("/patients/{archived}/archive");
+    server.post(&path, &luna.token, &json!({})).await.ok();
+    let path = format!("/patients/{ended}/relation");
+    let end = json!({ "status": "ended" });
+    server.patch(&path, &luna.token, &end).await.ok();
+    // As an import from elsewhere may leave it: what a record became, and still its address.
+    let sql = format!(
+        "UPDATE patients SET email = 'pepe@test.ec', date_of_birth = '1990-05-17' WHERE id = '{merged}'"
+    );
+    let mut owner = server.owner().await;
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut owner, &sql)
+        .await
+        .unwrap();
+
+    register(&server, "pepe@test.ec", "1990-05-17").await;
+    let pepe = confirmed(&server, "pepe@test.ec").await;
+    let dentists = server.get("/me/dentists", &pepe).await.ok();
+    let mut of: Vec<_> = dentists["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (text(&one["patientId"]), text(&one["status"])))
+        .collect();
+    of.sort_by_key(|(_, status)| *status);
+    assert_eq!(of, [(kept.as_str(), "active"), (ended.as_str(), "ended")]);
+    #[derive(QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        number: i64,
+    }
+    let count = "SELECT count(*) AS number FROM patients WHERE user_id IS NOT NULL";
+    let linked: Number = diesel::sql_query(count)
+        .get_result(&mut owner)
+        .await
+        .unwrap();
+    // Their own, and these two.
+    assert_eq!(linked.number, 3);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_suspended_practices_patients_keep_their_visits() {
+    let server = Server::start().await;
+    let sol = practice(&server, "sol").await;
+    let patient = sol.patient(&server, "pepe@test.ec", "1990-05-17").await;
+    let kept = sol.book(&server, &patient, 24 * 5).await;
+    let gone = sol.book(&server, &patient, 24 * 6).await;
+    register(&server, "pepe@test.ec", "1990-05-17").await;
+    let pepe = confirmed(&server, "pepe@test.ec").await;
+    let root = server.super_admin().await;
+    let path = format!("/admin/tenants/{}/suspend", sol.tenant);
+    server.post(&path, &root, &json!({})).await.ok();
+
+    let visits = server.get("/me/appointments", &pepe).await.ok();
+    assert_eq!(visits["items"].as_array().unwrap().len(), 2);
+    let dentists = server.get("/me/dentists", &pepe).await.ok();
+    assert_eq!(dentists["items"][0]["suspended"], true);
+    for (visit, what) in [(&kept, "confirm"), (&gone, "cancel")] {
+        let done = act(&server, &pepe, &visit["id"], what, "").await;
+        assert_eq!(done.status, 200, "{what}: {done:?}");
+    }
+    // Those who work there read, and that is all.
+    let path = format!("/appointments/{}", text(&kept["id"]));
+    let seen = server.get(&path, &sol.token).await.ok();
+    assert_eq!(seen["status"], "confirmed");
+    let reason = json!({ "reason": "x" });
+    server
+        .post(&format!("{path}/cancel"), &sol.token, &reason)
+        .await
+        .problem(403, "suspended");
+    server.stop().await;
+}

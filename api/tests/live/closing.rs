@@ -242,3 +242,68 @@ async fn a_thousand_sockets_that_read_nothing_are_given_back() {
     assert_eq!(after.ask(subscribe(&world)).await["type"], "snapshot");
     world.end().await;
 }
+
+/// The value of a counter, as whoever scrapes it sees it; 0 before it first counts.
+async fn counted(world: &World, name: &str) -> f64 {
+    let metrics = world.get("/metrics").await.body;
+    let mut lines = metrics.as_str().unwrap().lines();
+    let value = lines.find_map(|line| line.strip_prefix(name));
+    value.map_or(0.0, |value| value.trim().parse().unwrap())
+}
+
+#[actix_web::test]
+async fn a_reader_that_is_too_slow_is_4102_and_costs_nobody_anything() {
+    let world = World::with(|config| api::config::Config {
+        ws_drain_ms: 100,
+        ws_close_ms: 30_000,
+        ..config
+    })
+    .await;
+    // It follows what its colleagues follow, asks for far more than is kept for it, and reads nothing.
+    let mut slow = world.narrow_socket().await;
+    slow.say(json!({ "type": "connect", "token": world.token() }))
+        .await;
+    slow.say(subscribe(&world)).await;
+    let search = json!({
+        "type": "availability", "treatment": world.practice.short, "limit": 200,
+        "from": world.at(1, 0, 0), "to": world.at(20, 0, 0),
+    });
+    for _ in 0..24 {
+        slow.say(search.clone()).await;
+    }
+    let mut quick = world.socket().await;
+    let begins = quick.ask(subscribe(&world)).await;
+    let mut version = begins["version"].as_i64().unwrap();
+    let mut reception = world.socket().await;
+    let booking = world.booking(0, 0, world.at(1, 9, 0));
+    let closings = "denticloud_ws_closings_total{code=\"4102\"}";
+    let dropped = "denticloud_ws_deltas_dropped_total";
+    let mut rounds = 0;
+    while counted(&world, closings).await < 1.0 {
+        rounds += 1;
+        assert!(rounds < 1000, "it is never closed");
+        // Only until its changes go: it is closed because it does not drain, not because it asks on.
+        if counted(&world, dropped).await < 1.0 {
+            slow.say(search.clone()).await;
+        }
+        let book = json!({ "type": "book", "appointment": booking });
+        let booked = reception.ask(book).await;
+        assert_eq!(booked["type"], "ok", "{booked}");
+        let cancel = json!({ "type": "cancel", "appointmentId": booked["result"]["id"] });
+        assert_eq!(reception.ask(cancel).await["type"], "ok");
+        for _ in 0..2 {
+            let delta = quick.next_of("delta").await;
+            assert_eq!(delta["prev"], version, "nothing is missing: {delta}");
+            version += 1;
+            assert_eq!(delta["version"], version);
+        }
+    }
+    assert!(counted(&world, dropped).await >= 1.0);
+    assert_eq!(slow.closed().await, 4102);
+    drop(slow);
+    world
+        .until("two sessions left", |app| app.sessions.len() == 2)
+        .await;
+    assert_eq!(quick.ask(subscribe(&world)).await["version"], version);
+    world.end().await;
+}

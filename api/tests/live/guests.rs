@@ -50,6 +50,17 @@ async fn a_guest_holds_books_moves_and_cancels() {
     assert_eq!(practice["treatments"].as_array().unwrap().len(), 2);
     assert_eq!(practice["dentists"].as_array().unwrap().len(), 2);
     assert_eq!(practice["policy"]["holdMin"], 5);
+    assert_eq!(practice["branding"], json!({}));
+    let looks = json!({ "locale": "en", "branding": { "primaryColor": "#0f766e",
+        "accentColor": "#f59e0b", "logo": "https://example.com/l.png" } });
+    world
+        .send(Method::PATCH, "/tenant", Some(&looks))
+        .await
+        .expect(200);
+    let practice = world.get(&path(&world, "")).await.expect(200);
+    assert_eq!(practice["branding"], looks["branding"]);
+    assert_eq!(practice["locale"], "en");
+    assert_eq!(practice["treatments"][0]["name"], "Short");
     let start = world.at(2, 9, 0);
     let search = path(
         &world,
@@ -389,5 +400,31 @@ async fn a_visitors_socket_holds_and_books_like_a_route() {
         .await;
     assert_eq!(booked["type"], "ok", "{booked}");
     assert!(booked["result"]["manageToken"].is_string());
+    world.end().await;
+}
+
+#[actix_web::test]
+async fn a_full_plan_takes_no_guests_known_or_not() {
+    let world = World::new().await;
+    let start = |hour| world.at(3, hour, 0);
+    book(&world, start(9), &ana()).await.expect(201);
+    world
+        .sql(
+            "CREATE OR REPLACE FUNCTION plan_patients_max(plan text) RETURNS integer
+             LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 61'",
+        )
+        .await;
+    let eva = json!({ "firstName": "Eva", "lastName": "Luna", "email": "eva@example.com" });
+    for (hour, who) in [(10, &ana()), (11, &eva)] {
+        let refused = book(&world, start(hour), who).await;
+        assert_eq!((refused.status, refused.code()), (422, "plan_limit"));
+    }
+    world
+        .until_rows("patients WHERE first_name = 'Ana'", 1)
+        .await;
+    // Room again: the hold that was refused still counts.
+    let archive = format!("/patients/{}/archive", world.patient(7));
+    world.post(&archive, &json!({})).await.expect(200);
+    book(&world, start(12), &eva).await.expect(201);
     world.end().await;
 }

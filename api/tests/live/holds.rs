@@ -1,6 +1,7 @@
 //! Holds of members, over REST and over sockets.
 
 use reqwest::Method;
+use schema::ids::UserId;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -185,5 +186,99 @@ async fn sockets_confirm_and_release_and_fifty_rivals_get_nothing() {
         .ask(json!({ "type": "renew", "holdId": other["result"]["id"] }))
         .await;
     assert_eq!(late["code"], "hold_expired", "{late}");
+    world.end().await;
+}
+
+/// The frame that follows a dentist's calendar.
+fn subscribe(world: &World) -> Value {
+    let range = json!({ "from": world.at(0, 0, 0), "to": world.at(40, 0, 0) });
+    json!({ "type": "subscribe", "calendar": world.practice.dentists[0].1, "range": range })
+}
+
+#[actix_web::test]
+async fn whoever_holds_sees_it_as_theirs_and_nobody_else_does() {
+    let world = World::new().await;
+    let colleague = UserId::new();
+    world
+        .sql(&format!(
+            "INSERT INTO users (id, email, name) \
+             VALUES ('{colleague}', 'colleague@example.com', 'Ana'); \
+             INSERT INTO memberships (tenant_id, user_id, role) \
+             VALUES ('{}', '{colleague}', 'admin')",
+            world.practice.tenant
+        ))
+        .await;
+    let mut holder = world.socket().await;
+    // The same person in another window, and somebody else.
+    let mut window = world.socket().await;
+    let mut other = world.bare_socket().await;
+    let token = world.token_of(colleague);
+    let connected = other
+        .ask(json!({ "type": "connect", "token": token }))
+        .await;
+    assert_eq!(connected["type"], "connected", "{connected}");
+    let mut since = Vec::new();
+    for socket in [&mut holder, &mut window, &mut other] {
+        let first = socket.ask(subscribe(&world)).await;
+        assert_eq!(first["entries"], json!([]), "{first}");
+        since.push(json!({ "epoch": first["epoch"], "version": first["version"] }));
+    }
+    let mut frame = wish(&world, 0, world.at(1, 9, 0));
+    frame["type"] = json!("hold");
+    let held = holder.ask(frame).await;
+    assert_eq!(held["type"], "ok", "{held}");
+    let mine = |entry: &Value| (entry["kind"].clone(), entry["mine"].clone());
+    for ((socket, expected), since) in [
+        (&mut holder, json!(true)),
+        (&mut window, json!(true)),
+        (&mut other, Value::Null),
+    ]
+    .into_iter()
+    .zip(since)
+    {
+        let delta = socket.next_of("delta").await;
+        let put = &delta["ops"][0]["put"];
+        assert_eq!(mine(put), (json!("hold"), expected.clone()), "{delta}");
+        // The same in a state, and from the log.
+        let state = socket.ask(subscribe(&world)).await;
+        let entry = &state["entries"][0];
+        assert_eq!(mine(entry), (json!("hold"), expected.clone()), "{state}");
+        let mut again = subscribe(&world);
+        again["since"] = since;
+        assert_eq!(socket.ask(again).await["type"], "resumed");
+        assert_eq!(&socket.next_of("delta").await["ops"][0]["put"], put);
+    }
+    let path = format!(
+        "/calendars/{}?from={}&to={}",
+        world.practice.dentists[0].1,
+        world.at(1, 0, 0).format("%Y-%m-%dT%H:%M:%SZ"),
+        world.at(2, 0, 0).format("%Y-%m-%dT%H:%M:%SZ"),
+    );
+    let state = world.get(&path).await.expect(200);
+    assert_eq!(state["entries"][0]["mine"], true, "{state}");
+
+    // A search over the socket that made it knows it without a token; others have to show the token.
+    let search = |token: Option<&Value>| {
+        json!({ "type": "availability", "treatment": world.practice.short,
+            "dentist": world.dentist(0), "from": world.at(1, 9, 0), "to": world.at(1, 9, 15),
+            "holdToken": token })
+    };
+    let found = holder.ask(search(None)).await;
+    assert_eq!(found["result"]["slots"][0]["mine"], true, "{found}");
+    let found = other.ask(search(None)).await;
+    assert_eq!(found["result"]["slots"], json!([]), "{found}");
+    let found = other.ask(search(Some(&held["result"]["holdToken"]))).await;
+    assert_eq!(found["result"]["slots"][0]["mine"], true, "{found}");
+
+    // Once it is a visit, it is nobody's in particular.
+    let confirm = json!({ "type": "confirm", "holdId": held["result"]["id"],
+        "patientId": world.patient(0) });
+    assert_eq!(holder.ask(confirm).await["type"], "ok");
+    let delta = holder
+        .wait_for(|frame| frame["type"] == "delta" && frame["prev"] == 1)
+        .await;
+    let puts = delta["ops"].as_array().unwrap().iter();
+    let put = puts.map(|op| &op["put"]).find(|put| !put.is_null());
+    assert_eq!(mine(put.unwrap()), (json!("appointment"), Value::Null));
     world.end().await;
 }

@@ -11,6 +11,7 @@ mod guests;
 mod holds;
 mod import_ics;
 mod isolation;
+mod keys;
 mod nodes;
 mod one_winner;
 mod patients;

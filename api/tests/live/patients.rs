@@ -67,8 +67,11 @@ async fn two_records_become_one_with_all_their_visits() {
     assert_eq!(done["patient"]["email"], "ana@correo.ec");
     let again = world
         .send_with(Method::POST, "/patients/merge", Some(&body), &key)
-        .await
-        .expect(200);
+        .await;
+    assert_eq!(again.headers["idempotent-replay"], "true");
+    assert_eq!(again.expect(200), done);
+    // Without the key it is said as it is now.
+    let again = world.post("/patients/merge", &body).await.expect(200);
     assert_eq!(
         (&again["patient"], &again["movedAppointments"]),
         (&done["patient"], &json!(0))

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::socket::Socket;
 use crate::world::World;
 
 fn subscribe(world: &World) -> Value {
@@ -98,5 +99,58 @@ async fn a_removed_account_and_a_suspended_practice_close_their_sessions() {
         .sql("DELETE FROM memberships; DELETE FROM users")
         .await;
     assert_eq!(socket.closed().await, 4001);
+    world.end().await;
+}
+
+/// Id and secret of a new key.
+async fn key(world: &World) -> (String, String) {
+    let body = json!({ "name": "Web site", "scopes": ["patients:read"] });
+    let made = world.post("/api-keys", &body).await.expect(201);
+    let text = |field: &str| made[field].as_str().unwrap().to_owned();
+    (text("id"), text("key"))
+}
+
+async fn follow(world: &World, key: &str) -> Socket {
+    let mut socket = world.bare_socket().await;
+    let connected = socket.ask(json!({ "type": "connect", "token": key })).await;
+    assert_eq!(connected["type"], "connected", "{connected}");
+    let first = socket.ask(subscribe(world)).await;
+    assert_eq!(first["type"], "snapshot", "{first}");
+    socket
+}
+
+#[actix_web::test]
+async fn a_revoked_key_closes_its_sockets_and_no_others() {
+    let world = world().await;
+    let (revoked, first) = key(&world).await;
+    let (elsewhere, second) = key(&world).await;
+    let (narrowed, third) = key(&world).await;
+    let mut one = follow(&world, &first).await;
+    let mut same = follow(&world, &first).await;
+    let mut other = follow(&world, &second).await;
+    let mut less = follow(&world, &third).await;
+    let path = format!("/api-keys/{revoked}");
+    let answer = world.send(reqwest::Method::DELETE, &path, None).await;
+    answer.expect(204);
+    assert_eq!((one.closed().await, same.closed().await), (4001, 4001));
+    assert_eq!(other.ask(subscribe(&world)).await["type"], "snapshot");
+
+    // Another node, or somebody at the database.
+    world
+        .sql(&format!(
+            "UPDATE api_keys SET revoked_at = now() WHERE id = '{elsewhere}'"
+        ))
+        .await;
+    assert_eq!(other.closed().await, 4001);
+
+    // With fewer scopes it goes on, and sees less from that moment.
+    world
+        .sql(&format!(
+            "UPDATE api_keys SET scopes = '{{}}' WHERE id = '{narrowed}'"
+        ))
+        .await;
+    let reset = less.next_of("reset").await;
+    assert_eq!(reset["calendar"], json!(world.practice.dentists[0].1));
+    assert_eq!(less.ask(subscribe(&world)).await["type"], "snapshot");
     world.end().await;
 }

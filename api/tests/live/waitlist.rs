@@ -158,3 +158,45 @@ async fn entries_are_checked_and_a_withdrawn_ones_offer_ends() {
     assert_eq!((late.status, late.code()), (422, "hold_expired"));
     world.end().await;
 }
+
+#[actix_web::test]
+async fn whoever_is_offered_a_time_has_mail() {
+    let world = World::new().await;
+    let edit = json!({ "firstName": "Ana", "email": "ana@example.com" });
+    let record = format!("/patients/{}", world.patient(0));
+    world
+        .send(Method::PATCH, &record, Some(&edit))
+        .await
+        .expect(200);
+    let entry = waits(&world, 0, 0).await;
+    let silent = waits(&world, 1, 0).await;
+    let around = json!({ "from": world.at(2, 9, 0), "to": world.at(2, 10, 0) });
+    for entry in [&silent, &entry] {
+        let made = world
+            .post(&format!("/waitlist/{entry}/offer"), &around)
+            .await;
+        made.expect(201);
+    }
+    // The server's own job may have been quicker: then nothing is left to write.
+    let app = world.running_app();
+    api::mail::offers::write_due(app).await.unwrap();
+    world
+        .until_rows("waitlist_offers WHERE told_at IS NOT NULL", 2)
+        .await;
+    app.mail.deliver_due().await.unwrap();
+    let folder = std::fs::read_dir(&app.config.mail_folder).unwrap();
+    let letters: Vec<String> = folder
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let letter = letters[0].replace("=\r\n", "").replace("=3D", "=");
+    assert!(letter.contains("To: ana@example.com"), "{letter}");
+    let (_, token) = letter.split_once("/my/offers#token=").unwrap();
+    let token = token.split_whitespace().next().unwrap();
+    let taken = world
+        .send(Method::POST, &format!("/offers/{token}/accept"), None)
+        .await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    assert_eq!(api::mail::offers::write_due(app).await.unwrap(), 0);
+    world.end().await;
+}

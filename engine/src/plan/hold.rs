@@ -380,8 +380,11 @@ impl Planner<'_> {
             let live = found.filter(|stored| stored.ended.is_none());
             if let Some(stored) = live {
                 let tx = plan.change.tx;
-                self.take_away(plan, tx, &stored.hold, Ended::Expired)
-                    .await?;
+                match self.take_away(plan, tx, &stored.hold, Ended::Expired).await {
+                    // It has ended meanwhile, and is not in the way any more.
+                    Ok(()) | Err(Refusal::Rejected(Rejection::HoldExpired)) => {}
+                    Err(refusal) => return Err(refusal),
+                }
             }
         }
         Ok(())

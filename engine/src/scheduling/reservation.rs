@@ -160,8 +160,8 @@ impl<W> Reservations<W> {
 
     /// Unsettled changes, and waiters before `place` who were first, come before `ask`.
     fn must_wait(&self, ask: &Ask, place: usize) -> bool {
-        #[cfg(feature = "mutations")]
-        if crate::mutations::is_on(crate::mutations::Mutation::NoTentativeWait) {
+        #[cfg(feature = "simulation")]
+        if crate::simulated::is_on(crate::simulated::Mutation::NoTentativeWait) {
             return false;
         }
         let before = self.waiting.iter().take(place).map(|(ask, _)| ask);

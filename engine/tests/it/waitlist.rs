@@ -6,6 +6,7 @@ use engine::command::hold::Confirm;
 use engine::command::{Cancel, Command, Done, Target};
 use engine::failure::Refusal;
 use futures_util::future::join_all;
+use schema::audit_log::Origin;
 use schema::ids::{AppointmentId, EntryId, HoldId};
 use schema::models::hold::Ended;
 use schema::test_db::practice::Size;
@@ -157,10 +158,12 @@ async fn an_offer_that_nobody_answers_goes_to_the_next() {
         .unwrap();
     assert_eq!(slot[0].entry, first);
     let made = slow
-        .offer(tenant, first, &slot[0].slot, "user:test")
+        .offer(tenant, first, &slot[0].slot, "user:test", Origin::default())
         .await
         .unwrap();
-    let again = slow.offer(tenant, first, &slot[0].slot, "user:test").await;
+    let again = slow
+        .offer(tenant, first, &slot[0].slot, "user:test", Origin::default())
+        .await;
     assert_eq!(
         code(again.unwrap_err()),
         "not_found",

@@ -269,6 +269,7 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Summary
         seconds,
         latency: Latency::of(&whole),
         errors: BTreeMap::new(),
+        ..Totals::default()
     };
     let setting = format!(
         "{} clients, {} patients in one of {} practices, {} in each other",

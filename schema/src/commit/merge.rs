@@ -15,14 +15,21 @@ pub(super) async fn records(
     change: &Change,
     merged: &MergedRecords,
 ) -> QueryResult<()> {
-    diesel::sql_query("SELECT merge_patients($1, $2, $3, $4, $5, $6)")
-        .bind::<SqlUuid, _>(change.tenant)
-        .bind::<SqlUuid, _>(merged.kept)
-        .bind::<SqlUuid, _>(merged.removed)
-        .bind::<SqlUuid, _>(change.tx)
-        .bind::<Text, _>(&change.actor)
-        .bind::<Nullable<SqlUuid>, _>(merged.user)
-        .execute(&mut connection)
-        .await
-        .map(drop)
+    // Others' lines of the same transaction come from elsewhere.
+    diesel::sql_query(
+        "SELECT set_config('app.address', $7, true), set_config('app.request_id', $8, true), \
+         merge_patients($1, $2, $3, $4, $5, $6), \
+         set_config('app.address', '', true), set_config('app.request_id', '', true)",
+    )
+    .bind::<SqlUuid, _>(change.tenant)
+    .bind::<SqlUuid, _>(merged.kept)
+    .bind::<SqlUuid, _>(merged.removed)
+    .bind::<SqlUuid, _>(change.tx)
+    .bind::<Text, _>(&change.actor)
+    .bind::<Nullable<SqlUuid>, _>(merged.user)
+    .bind::<Text, _>(change.origin.address.as_deref().unwrap_or_default())
+    .bind::<Text, _>(change.origin.request_id.as_deref().unwrap_or_default())
+    .execute(&mut connection)
+    .await
+    .map(drop)
 }

@@ -28,6 +28,15 @@ impl Claim {
     pub fn belongs_to(&self, appointment: AppointmentId) -> bool {
         matches!(&self.kind, ClaimKind::Appointment { visit } if visit.id == appointment)
     }
+
+    /// The member or API key that holds this time.
+    #[must_use]
+    pub fn holder(&self) -> Option<&str> {
+        match &self.kind {
+            ClaimKind::Hold { hold } => hold.holder.as_deref(),
+            ClaimKind::Appointment { .. } | ClaimKind::Block | ClaimKind::External => None,
+        }
+    }
 }
 
 /// Why the span is taken.
@@ -85,6 +94,9 @@ pub struct HoldRef {
     /// What it is held for: a day's visits are counted with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visit: Option<HeldVisit>,
+    /// The member or API key that holds it, as the audit log names them; nobody for guests' holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
 }
 
 /// The visit that a hold keeps time for.

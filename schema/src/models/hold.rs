@@ -63,6 +63,14 @@ impl Ended {
 
 /// The owner of a hold that stands for an offer begins so.
 const OFFER: &str = "offer:";
+/// Owners that begin so are members and API keys: known to their colleagues, unlike guests.
+const KNOWN: [&str; 2] = ["user:", "key:"];
+
+/// The owner, where events may name it.
+pub(crate) fn holder(owner: &str) -> Option<String> {
+    let known = KNOWN.iter().any(|prefix| owner.starts_with(prefix));
+    known.then(|| owner.to_owned())
+}
 
 impl Hold {
     /// What its claims know of it.
@@ -76,6 +84,7 @@ impl Hold {
                 treatment: self.treatment,
                 start: self.span.start(),
             }),
+            holder: holder(&self.owner),
         }
     }
 

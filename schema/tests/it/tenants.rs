@@ -173,6 +173,7 @@ async fn a_practice_sees_its_own_rows_and_no_others() {
         "operatories",
         "outbox",
         "patient_link_requests",
+        "request_answers",
         "rules_changes",
     ];
     assert_eq!(hidden, expected);

@@ -86,6 +86,8 @@ INSERT INTO claims_past (id, calendar_id, tenant_id, kind, during)
 INSERT INTO calendar_events (calendar_id, version, tx, node, operations)
     VALUES ('$calendar', 1, gen_random_uuid(), gen_random_uuid(), '[]');
 INSERT INTO idempotency_results VALUES ('$tenant', 'test', 'key', '', gen_random_uuid(), '{}');
+INSERT INTO request_answers (request, tenant_id, principal, key, fingerprint, answer, settled)
+    VALUES (gen_random_uuid(), '$tenant', 'test', 'key', '', '', true);
 INSERT INTO outbox (tenant_id, tx, kind, subject_id)
     VALUES ('$tenant', gen_random_uuid(), 'appointment.booked', '$visit');
 INSERT INTO audit_log (tenant_id, actor, action, subject) VALUES ('$tenant', 'test', 'a.b', 'a');

@@ -1,6 +1,7 @@
 // One calendar's entries, kept right by version. Pure bookkeeping: it never talks to a socket; it answers what a
 // frame did to it, and `Subscriptions` asks the server again when the answer is 'gap'.
 
+import { CommandError } from './errors.js';
 import type {
 	CalendarId,
 	DeltaFrame,
@@ -55,16 +56,22 @@ export class CalendarStore {
 		return () => this.#listeners.delete(listener);
 	}
 
-	/** Waits until this store shows `version` or a later one: "read your own write". */
+	/**
+	 * Waits until this store shows `version` or a later one: "read your own write". Rejected when the server refuses the
+	 * calendar meanwhile.
+	 */
 	reached(version: number): Promise<void> {
-		const there = () => this.#position !== null && this.#position.version >= version;
-		if (there()) return Promise.resolve();
-		return new Promise((resolve) => {
-			const stop = this.onChange(() => {
-				if (!there()) return;
+		return new Promise((resolve, reject) => {
+			const look = () => {
+				if (this.status === 'failed') {
+					reject(new CommandError({ code: this.failure ?? 'failed', message: 'not followed' }));
+				} else if (this.#position !== null && this.#position.version >= version) {
+					resolve();
+				} else return;
 				stop();
-				resolve();
-			});
+			};
+			const stop = this.onChange(look);
+			look();
 		});
 	}
 

@@ -4,6 +4,7 @@
 import type * as bodies from './bodies.js';
 import { Connection } from './connection.js';
 import type { CommandResult } from './commands.js';
+import { newKey } from './keys.js';
 import type { Appointment } from './protocol.js';
 
 /** What a command resolves to. */
@@ -111,13 +112,4 @@ export class DentiCloudClient extends Connection {
 	#change<T>(type: string, idempotencyKey: string, body: Record<string, unknown>): Done<T> {
 		return this.command<T>(type, { idempotencyKey, ...body });
 	}
-}
-
-/** A random UUID, version 4; `crypto.randomUUID` is missing on pages that came over plain HTTP. */
-export function newKey(): string {
-	const bytes = crypto.getRandomValues(new Uint8Array(16));
-	bytes[6] = (bytes[6]! & 0x0f) | 0x40;
-	bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-	const hex = [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
-	return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -24,6 +24,13 @@ interface Pending {
 	retry: ReturnType<typeof setTimeout> | null;
 }
 
+const QUESTIONS = new Set(['availability', 'explain', 'series.preview', 'replan.preview']);
+
+/** Whether a command changes nothing, whatever it answers. */
+export function isQuestion(type: string): boolean {
+	return QUESTIONS.has(type);
+}
+
 /** Refusals that mean "ask again with the same key". */
 const ASK_AGAIN = new Set(['busy', 'outcome_unknown']);
 const ASK_AGAIN_TRIES = 5;

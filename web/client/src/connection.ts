@@ -2,7 +2,7 @@
 // loss by the rules of the close codes, and lets the subscriptions and the commands continue where they were.
 
 import { afterClose, delayAfter, type AfterClose, type BackoffLimits } from './close-codes.js';
-import { Commands, type CommandResult } from './commands.js';
+import { Commands, isQuestion, type CommandResult } from './commands.js';
 import type {
 	ConnectionOptions,
 	ConnectionState,
@@ -10,6 +10,7 @@ import type {
 	SocketLike
 } from './connection-options.js';
 import { CommandError } from './errors.js';
+import { newKey } from './keys.js';
 import { PresenceBoard, type Presence } from './presence.js';
 import { SlotFeeds } from './slot-feeds.js';
 import { Subscriptions } from './subscriptions.js';
@@ -35,6 +36,7 @@ export class Connection {
 	readonly #options: ConnectionOptions;
 	readonly #backoff: BackoffLimits;
 	readonly #random: () => number;
+	readonly #socketClass: SocketConstructor | undefined;
 	readonly #subscriptions = new Subscriptions();
 	readonly #slotFeeds = new SlotFeeds();
 	readonly #presence = new PresenceBoard();
@@ -59,11 +61,15 @@ export class Connection {
 		this.#options = options;
 		this.#backoff = { baseMs: 500, maxMs: 30_000, ...options.backoff };
 		this.#random = options.random ?? Math.random;
+		this.#socketClass =
+			options.WebSocket ?? (globalThis.WebSocket as unknown as SocketConstructor | undefined);
 		this.#commands = new Commands(options.commandTimeoutMs ?? 30_000, this.#random);
 	}
 
+	/** Connects, and stays connected until `close()` or a refusal for good. */
 	open(): void {
 		if (this.state !== 'idle' && this.state !== 'closed') return;
+		if (!this.#socketClass) throw new Error('no WebSocket here: pass one in the options');
 		this.closeReason = null;
 		this.#failures = 0;
 		this.#tokenRefused = 0;
@@ -106,16 +112,21 @@ export class Connection {
 
 	unfollow(calendar: CalendarId): void {
 		this.#subscriptions.unfollow(calendar);
+		this.#presence.unfollowed(calendar);
 	}
 
-	/** Runs any command of the protocol; `change` commands are given an idempotency key when they have none. */
+	/**
+	 * Runs any command of the protocol, also one that has no method yet. What changes something is given an idempotency
+	 * key when it has none: sent again after a reconnect it takes effect once.
+	 */
 	command<T>(type: string, body: Record<string, unknown>): Promise<CommandResult<T>> {
 		if (this.state === 'closed') {
 			return Promise.reject(
 				new CommandError({ code: 'closed', message: 'the connection is closed' })
 			);
 		}
-		return this.#commands.run<T>({ ...body, type });
+		const key = isQuestion(type) ? {} : { idempotencyKey: newKey() };
+		return this.#commands.run<T>({ ...key, ...body, type });
 	}
 
 	/** Follows the free slots of a month, as anybody may; at most four at a time. */
@@ -148,9 +159,7 @@ export class Connection {
 			return;
 		}
 		if (attempt !== this.#attempt) return;
-		const Socket =
-			this.#options.WebSocket ?? (globalThis.WebSocket as unknown as SocketConstructor | undefined);
-		if (!Socket) throw new Error('no WebSocket here: pass one in the options');
+		const Socket = this.#socketClass!;
 		const socket = new Socket(this.#options.url, SUBPROTOCOL);
 		this.#socket = socket;
 		socket.onopen = () => {
@@ -189,6 +198,9 @@ export class Connection {
 			this.#refreshed(frame);
 		} else if (frame.type === 'presence') {
 			this.#presence.receive(frame);
+		} else if (frame.type === 'snapshot' || frame.type === 'resumed') {
+			this.#subscriptions.receive(frame);
+			if (this.#subscriptions.has(frame.calendar)) this.#presence.followed(frame.calendar);
 		} else if (!this.#subscriptions.receive(frame) && !this.#slotFeeds.receive(frame)) {
 			if (frame.type === 'ok' || frame.type === 'error') this.#commands.receive(frame);
 		}

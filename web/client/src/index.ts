@@ -1,6 +1,7 @@
 // `@denticloud/client`: follow and change DentiCloud calendars in real time.
 
-export { DentiCloudClient, newKey } from './client.js';
+export { DentiCloudClient } from './client.js';
+export { newKey } from './keys.js';
 export type { Done } from './client.js';
 export type * from './bodies.js';
 export { Connection } from './connection.js';

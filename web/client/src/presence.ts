@@ -18,21 +18,40 @@ interface Heard {
 export class PresenceBoard {
 	/** What this client says, by calendar; said again until it is taken back. */
 	#said = new Map<CalendarId, Record<string, unknown>>();
+	/** The calendars that the current session follows: only there is anything heard. */
+	#followed = new Set<CalendarId>();
 	#heard = new Map<CalendarId, Map<string, Heard>>();
 	#listeners = new Set<(calendar: CalendarId) => void>();
 	#send: SendFrame | null = null;
 	#timer: ReturnType<typeof setInterval> | null = null;
 
-	/** Says it now and again every five seconds; `null` takes it back. */
+	/** Says it now, unless it was the last word, and again every five seconds; `null` takes it back. */
 	say(calendar: CalendarId, state: PresenceState | null, span?: Span): void {
 		if (state === null) {
 			this.#said.delete(calendar);
 		} else {
 			const frame = { type: 'presence', calendar, state, ...(span ? { span } : {}) };
+			if (JSON.stringify(frame) === JSON.stringify(this.#said.get(calendar))) return;
 			this.#said.set(calendar, frame);
-			this.#send?.(frame);
+			if (this.#followed.has(calendar)) this.#send?.(frame);
 		}
 		this.#keepSaying();
+	}
+
+	/** The session has begun to follow a calendar, perhaps not for the first time: what is said there counts now. */
+	followed(calendar: CalendarId): void {
+		this.#followed.add(calendar);
+		const frame = this.#said.get(calendar);
+		if (frame) this.#send?.(frame);
+		this.#keepSaying();
+	}
+
+	/** Nothing is said or heard of it any more. */
+	unfollowed(calendar: CalendarId): void {
+		this.#followed.delete(calendar);
+		this.#said.delete(calendar);
+		this.#keepSaying();
+		this.#forget(calendar);
 	}
 
 	/** The others on a calendar, the last word of each. */
@@ -48,21 +67,17 @@ export class PresenceBoard {
 
 	online(send: SendFrame): void {
 		this.#send = send;
-		for (const frame of this.#said.values()) send(frame);
-		this.#keepSaying();
 	}
 
 	offline(): void {
 		this.#send = null;
+		this.#followed.clear();
 		this.#keepSaying();
-		for (const [calendar, people] of this.#heard) {
-			for (const { forget } of people.values()) clearTimeout(forget);
-			this.#heard.delete(calendar);
-			this.#changed(calendar);
-		}
+		for (const calendar of [...this.#heard.keys()]) this.#forget(calendar);
 	}
 
 	receive(frame: PresenceFrame): void {
+		if (!this.#followed.has(frame.calendar)) return;
 		const people = this.#heard.get(frame.calendar) ?? new Map<string, Heard>();
 		this.#heard.set(frame.calendar, people);
 		const known = people.get(frame.session);
@@ -72,23 +87,34 @@ export class PresenceBoard {
 			this.#changed(frame.calendar);
 		};
 		if (frame.state === 'gone') {
-			gone();
+			if (known) gone();
 			return;
 		}
 		people.set(frame.session, { frame, forget: setTimeout(gone, FORGOTTEN_MS) });
-		this.#changed(frame.calendar);
+		// Most of what comes is the same again.
+		if (JSON.stringify(known?.frame) !== JSON.stringify(frame)) this.#changed(frame.calendar);
 	}
 
 	#keepSaying(): void {
-		const needed = this.#send !== null && this.#said.size > 0;
+		const needed = [...this.#said.keys()].some((calendar) => this.#followed.has(calendar));
 		if (needed && this.#timer === null) {
 			this.#timer = setInterval(() => {
-				for (const frame of this.#said.values()) this.#send?.(frame);
+				for (const [calendar, frame] of this.#said) {
+					if (this.#followed.has(calendar)) this.#send?.(frame);
+				}
 			}, SAID_AGAIN_MS);
 		} else if (!needed && this.#timer !== null) {
 			clearInterval(this.#timer);
 			this.#timer = null;
 		}
+	}
+
+	#forget(calendar: CalendarId): void {
+		const people = this.#heard.get(calendar);
+		if (!people) return;
+		for (const { forget } of people.values()) clearTimeout(forget);
+		this.#heard.delete(calendar);
+		this.#changed(calendar);
 	}
 
 	#changed(calendar: CalendarId): void {

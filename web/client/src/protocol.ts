@@ -32,14 +32,17 @@ export type AppointmentStatus =
 export interface EntryAppointment {
 	id: string;
 	version: number;
+	/** The visit's own time; the entry may be a part of it, or longer by buffers. */
+	start: Instant;
+	end: Instant;
+	/** Absent for members who may not see patients. */
 	patientId?: string;
 	patientName?: string;
 	treatmentId: string;
 	treatmentName: string;
 	dentistId: string;
-	operatoryId: string | null;
+	operatoryId: string;
 	status: AppointmentStatus;
-	notes?: string | null;
 }
 
 /** A taken span of one calendar. Always an absolute state: a `put` replaces the whole entry. */
@@ -48,8 +51,12 @@ export interface Entry {
 	kind: EntryKind;
 	start: Instant;
 	end: Instant;
+	/** Of a hold: that this account holds it, from whatever window. */
 	mine?: boolean;
+	/** Of a block or an imported time. */
 	title?: string;
+	blockId?: string;
+	blockKind?: 'time_off' | 'meeting' | 'cleaning' | 'other';
 	appointment?: EntryAppointment;
 }
 
@@ -166,6 +173,10 @@ export interface ErrorFrame {
 	retryable?: boolean;
 	retryAfterMs?: number;
 	conflict?: Conflict;
+	/** Of a booking that is refused: what the same dentist has free next. */
+	alternatives?: Slot[];
+	/** Of `validation`: which fields, and why. */
+	errors?: { field: string; message: string }[];
 }
 
 export type ServerFrame =

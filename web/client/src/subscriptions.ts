@@ -26,6 +26,10 @@ export class Subscriptions {
 		return this.#following.size;
 	}
 
+	has(calendarId: CalendarId): boolean {
+		return this.#following.has(calendarId);
+	}
+
 	follow(calendarId: CalendarId, range: Range, tenant?: string): CalendarStore {
 		const known = this.#following.get(calendarId);
 		if (known) {

@@ -145,3 +145,11 @@ it('tells when a version is there', async () => {
 	await waiting;
 	expect(told).toHaveBeenCalledOnce();
 });
+
+it('tells that a version will not come when the calendar is refused', async () => {
+	const store = storeAt(5);
+	const waiting = store.reached(6);
+	store.fail('forbidden');
+	await expect(waiting).rejects.toMatchObject({ code: 'forbidden' });
+	await expect(store.reached(1)).rejects.toMatchObject({ code: 'forbidden' });
+});

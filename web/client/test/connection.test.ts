@@ -63,6 +63,17 @@ describe('the session', () => {
 	});
 });
 
+it('says at once that it has no WebSocket to open', () => {
+	vi.stubGlobal('WebSocket', undefined);
+	try {
+		const bare = new DentiCloudClient({ url: 'ws://practice.test/ws' });
+		expect(() => bare.open()).toThrow('no WebSocket here');
+		expect(bare.state).toBe('idle');
+	} finally {
+		vi.unstubAllGlobals();
+	}
+});
+
 describe('after a loss', () => {
 	it('grows the delay while attempts fail and starts small again after a good connection', async () => {
 		(await start()).lose(1006);
@@ -219,6 +230,32 @@ describe('following', () => {
 		expect(store.status).toBe('live');
 	});
 
+	it('says who is there once it is followed, and again after a loss', async () => {
+		const socket = await start();
+		client.follow('c1', RANGE);
+		client.presence('c1', 'viewing');
+		socket.accept();
+		const state = { calendar: 'c1', epoch: 'e', version: 5 };
+		const answer = (on: FakeSocket, type: string) =>
+			on.receive({ ...state, type, id: on.sentOf('subscribe')[0]!.id, entries: [] });
+		// Before the answer the server does not know that it is followed.
+		expect(socket.sentOf('presence')).toEqual([]);
+		answer(socket, 'snapshot');
+		expect(socket.sentOf('presence')).toHaveLength(1);
+		const ana = { session: 's', who: { id: 'u', name: 'Ana' }, state: 'viewing' };
+		socket.receive({ type: 'presence', calendar: 'c1', ...ana });
+		expect(client.others('c1')).toHaveLength(1);
+		socket.lose(4201);
+		expect(client.others('c1')).toEqual([]);
+		await vi.advanceTimersByTimeAsync(0);
+		FakeSocket.last.accept();
+		answer(FakeSocket.last, 'resumed');
+		expect(FakeSocket.last.sentOf('presence')).toHaveLength(1);
+		client.unfollow('c1');
+		await vi.advanceTimersByTimeAsync(20_000);
+		expect(FakeSocket.last.sentOf('presence')).toHaveLength(1);
+	});
+
 	it('is seen anew for another workspace', async () => {
 		const socket = await start();
 		socket.accept();
@@ -293,6 +330,20 @@ describe('commands', () => {
 			socket.receive({ type: 'ok', id: frame.id, result: { of: type } });
 			expect(await done).toMatchObject({ result: { of: type } });
 		}
+	});
+
+	it('has a key too when it is given by its name', async () => {
+		const socket = await start();
+		socket.accept();
+		void client.command('newest', { what: 1 }).catch(() => {});
+		void client.command('book', { idempotencyKey: 'mine', appointment: booking }).catch(() => {});
+		void client.command('explain', { start: RANGE.from }).catch(() => {});
+		expect(socket.sentOf('newest')[0]).toMatchObject({
+			what: 1,
+			idempotencyKey: expect.any(String)
+		});
+		expect(socket.sentOf('book')[0]!.idempotencyKey).toBe('mine');
+		expect(socket.sentOf('explain')[0]).not.toHaveProperty('idempotencyKey');
 	});
 
 	it('rejects with the code and what stands in the way', async () => {

@@ -2,7 +2,9 @@
 
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { DocumentedSocket, document, seen, TO_CLIENT, TO_SERVER, type Frame } from './frames';
+import { STAFF } from './harness';
 import { Practice } from './rest';
+import { todayIn } from '../../src/lib/zone';
 
 let practice: Practice;
 let dentist: DocumentedSocket;
@@ -44,7 +46,7 @@ it('has what following, changing and colleagues say', async () => {
 	expect((await colleague).who.name).not.toBe('');
 
 	const booking = {
-		patientId: practice.anyPatient().id,
+		patientId: (await practice.patientFor({ start: slots[0]!.start, end: slots[2]!.end })).id,
 		dentistId: practice.dentist.ownerId,
 		treatmentId: practice.treatment.id,
 		operatoryId: slots[0]!.operatoryId,
@@ -53,7 +55,9 @@ it('has what following, changing and colleagues say', async () => {
 	const delta = desk.next(of(calendar, 'delta'));
 	const booked = await dentist.done('book', { idempotencyKey: crypto.randomUUID(), ...booking });
 	expect((await delta).version).toBe(booked.positions[calendar]);
-	expect((await dentist.ask('book', { appointment: booking })).code).toBe('slot_taken');
+	const patientId = (await practice.patientFor(slots[0]!)).id;
+	const second = { appointment: { ...booking, patientId } };
+	expect((await dentist.ask('book', second)).code).toBe('slot_taken');
 
 	const { epoch, version } = snapshot;
 	await dentist.done('unsubscribe', { calendar });
@@ -89,7 +93,7 @@ it('has what following, changing and colleagues say', async () => {
 it('has what plans of many visits say', async () => {
 	const [slot] = await practice.freeStarts(1);
 	const series = {
-		patientId: practice.anyPatient().id,
+		patientId: (await practice.patientFor(slot!)).id,
 		dentistId: practice.dentist.ownerId,
 		treatmentId: practice.treatment.id,
 		start: slot!.start,
@@ -117,13 +121,76 @@ it('has what plans of many visits say', async () => {
 	await dentist.done('unblock', { blockId: blocked.id });
 });
 
+it('has what visitors are told', async () => {
+	const { subdomain } = inject('login').workspaces[0]!;
+	const treatment = await practice.onlineTreatment();
+	const visitor = await DocumentedSocket.open();
+	await visitor.done('connect', { practice: subdomain });
+	// This month may be over for the public already.
+	const feeds: Frame[] = [];
+	for (const month of months(practice.zone)) {
+		feeds.push(await visitor.done('subscribeSlots', { practice: subdomain, treatment, month }));
+	}
+	const feed = feeds.find(({ slots }) => slots.length > 0)!;
+	const { start, end, dentistId } = feed.slots[0];
+	const of = (type: string) => (frame: Frame) => frame.type === type && frame.feed === feed.feed;
+	const has = (slots: Frame[]) =>
+		slots.some((slot) => slot.start === start && slot.dentistId === dentistId);
+
+	const taken = visitor.next(of('slotsDelta'));
+	const patientId = (await practice.patientFor({ start, end })).id;
+	const booking = { dentistId, start, treatmentId: treatment, patientId };
+	const { result: visit } = await dentist.done('book', booking);
+	expect(has((await taken).removed)).toBe(true);
+	const freed = visitor.next(of('slotsDelta'));
+	await dentist.done('cancel', { appointmentId: visit.id });
+	expect(has((await freed).added)).toBe(true);
+
+	// What a visitor holds stays in the feed, as theirs.
+	const own = visitor.next(
+		(frame) => of('slotsDelta')(frame) && frame.added.some((slot: Frame) => slot.mine)
+	);
+	const { result: hold } = await visitor.done('hold', { treatmentId: treatment, dentistId, start });
+	expect((await own).added).toContainEqual(
+		expect.objectContaining({ start, dentistId, mine: true })
+	);
+	await visitor.done('release', { holdId: hold.id, holdToken: hold.holdToken });
+	for (const { feed } of feeds) await visitor.done('unsubscribeSlots', { feed });
+	visitor.close();
+});
+
+/** This month and the next. */
+function months(zone: string): string[] {
+	const [year, month] = todayIn(zone, Date.now()).split('-').map(Number);
+	return [0, 1].map((more) =>
+		new Date(Date.UTC(year!, month! - 1 + more)).toISOString().slice(0, 7)
+	);
+}
+
+it('has what those are told whose rights change', async () => {
+	const calendar = practice.dentist.id;
+	const [slot] = await practice.freeStarts(1);
+	const tenant = practice.tenantId;
+	await desk.done('subscribe', { calendar, range: week(slot!.start), tenant });
+	const reset = desk.next(of(calendar, 'reset'));
+	const member = await practice.member(STAFF.email);
+	const without = member.permissions.filter((one) => one !== 'canViewPatients');
+	expect(without).not.toEqual(member.permissions);
+	await practice.permit(member.id, without);
+	try {
+		await reset;
+		const fewer = await desk.done('subscribe', { calendar, range: week(slot!.start), tenant });
+		for (const { appointment } of fewer.entries) expect(appointment?.patientName).toBeUndefined();
+	} finally {
+		await practice.permit(member.id, member.permissions);
+	}
+});
+
 it('has no frame that never comes', () => {
-	// These are provoked by the server's own tests only.
-	const elsewhere = ['subscribeSlots', 'unsubscribeSlots', 'slots', 'slotsDelta', 'reset'];
 	const never = [
 		...[...TO_SERVER.keys()].filter((type) => !seen.toServer.has(type)),
 		...[...TO_CLIENT.keys()].filter((type) => !seen.toClient.has(type))
 	];
-	expect(never.filter((type) => !elsewhere.includes(type))).toEqual([]);
+	expect(never).toEqual([]);
 	expect(document.asyncapi).toBe('3.0.0');
 });

@@ -70,7 +70,7 @@ export class CalendarPage {
 		const { x, y } = await this.pointAt(practice.calendarOf(slot.operatoryId), slot.wall);
 		await page.mouse.click(x, y);
 		await page.getByTestId('booking-dialog').waitFor();
-		const patient = practice.anyPatient();
+		const patient = await practice.patientFor(slot);
 		await page.getByTestId('patient-search').fill(patient.lastName);
 		await page.locator(`[data-testid=patient-option][data-patient-id="${patient.id}"]`).click();
 		await page.getByTestId('booking-treatment').selectOption(practice.treatment.id);
@@ -88,10 +88,40 @@ export class CalendarPage {
 		return (await entry.getAttribute('data-appointment-id'))!;
 	}
 
+	/** Where somebody else drags or books. */
+	ghost({
+		calendar,
+		start,
+		state
+	}: {
+		calendar?: string;
+		start?: string;
+		state?: string;
+	}): Locator {
+		const attribute = (name: string, value?: string) => (value ? `[data-${name}="${value}"]` : '');
+		return this.page.locator(
+			'[data-testid=ghost]' +
+				attribute('calendar-id', calendar) +
+				attribute('start', start) +
+				attribute('state', state)
+		);
+	}
+
+	/** Somebody else on the page, in its head. */
+	other(userId: string): Locator {
+		return this.page.locator(`[data-testid=other][data-user-id="${userId}"]`);
+	}
+
 	/** Drags an entry so that it begins at `wall` in the same column. */
 	async drag(appointment: string, calendarId: string, fromWall: string, toWall: string) {
+		await this.hover(appointment, calendarId, fromWall, toWall);
+		await this.page.mouse.up();
+	}
+
+	/** As `drag`, without letting go. */
+	async hover(appointment: string, calendarId: string, fromWall: string, toWall: string) {
 		const { mouse } = this.page;
-		await this.entry({ appointment, calendar: calendarId }).scrollIntoViewIfNeeded();
+		await this.entry({ appointment, calendar: calendarId }).waitFor();
 		const from = await this.pointAt(calendarId, fromWall);
 		await mouse.move(from.x, from.y);
 		await mouse.down();
@@ -99,7 +129,6 @@ export class CalendarPage {
 		const to = await this.offsetTo(fromWall, toWall);
 		await mouse.move(from.x, from.y + to / 2, { steps: 5 });
 		await mouse.move(from.x, from.y + to, { steps: 5 });
-		await mouse.up();
 	}
 
 	private offsetTo(fromWall: string, toWall: string): Promise<number> {

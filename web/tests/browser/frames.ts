@@ -98,11 +98,6 @@ export class DocumentedSocket {
 		return new Promise((found) => this.#waiting.push({ wanted, found }));
 	}
 
-	/** Sends something that the document does not have. */
-	say(text: string): void {
-		this.socket.send(text);
-	}
-
 	/** Fails if anything that came was not as the document says. */
 	close(): void {
 		this.socket.close(1000);

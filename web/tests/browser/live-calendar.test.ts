@@ -55,6 +55,31 @@ describe('a change by one is seen by the other', () => {
 		expect((await practice.appointment(appointment)).start).toBe(to!.start);
 	});
 
+	it('moves by the clock, and shows what was noted', async () => {
+		const [from, to] = await practice.freeStarts(2);
+		const calendar = practice.calendarOf(from!.operatoryId);
+		await desk.showDay(from!.wall.slice(0, 10));
+		await dentist.startBooking(practice, from!);
+		await dentist.page.getByTestId('booking-notes').fill('Trae radiografías');
+		await dentist.page.getByTestId('booking-submit').click();
+		const entry = desk.entry({ calendar, start: from!.start });
+		await entry.waitFor();
+		const appointment = (await entry.getAttribute('data-appointment-id'))!;
+		// By the dentist's part of it, which may begin later than the visit.
+		await desk.entry({ appointment, calendar: practice.dentist.id }).click();
+		const { page } = desk;
+		await page.getByTestId('appointment-notes').waitFor();
+		expect(await page.getByTestId('appointment-notes').innerText()).toBe('Trae radiografías');
+		await page.getByTestId('move-open').click();
+		const shown = await page.getByTestId('move-to').inputValue();
+		const later = Date.parse(to!.start) - Date.parse(from!.start);
+		const moved = new Date(Date.parse(`${shown}:00Z`) + later).toISOString().slice(0, 16);
+		await page.getByTestId('move-to').fill(moved);
+		await page.getByTestId('move-confirm').click();
+		await dentist.entry({ appointment, calendar, start: to!.start }).waitFor();
+		await page.getByTestId('appointment-dialog').waitFor({ state: 'detached' });
+	});
+
 	it('cancels with a reason', async () => {
 		const [slot] = await practice.freeStarts(1);
 		await dentist.showDay(slot!.wall.slice(0, 10));

@@ -1,6 +1,6 @@
 // What the scenarios ask the server beside the page: who and when is free, so that they can run again and again.
 
-import type { Appointment } from '@denticloud/client';
+import type { Appointment, Entry } from '@denticloud/client';
 import { inject } from 'vitest';
 import { toWall } from '../../src/lib/zone';
 import { SERVER } from './harness';
@@ -70,8 +70,13 @@ export class Practice {
 		return this.calendars.find((c) => c.ownerId === operatoryId)!.id;
 	}
 
-	anyPatient(): DemoPatient {
-		return this.patients[Math.floor(Math.random() * this.patients.length)]!;
+	/** Somebody whom the practice does not see elsewhere at that time. */
+	async patientFor({ start, end }: Pick<Slot, 'start' | 'end'>): Promise<DemoPatient> {
+		const range = new URLSearchParams({ from: start, to: end, limit: '200' });
+		const { items } = await this.get(`/appointments?${range}`);
+		const busy = new Set(items.map((one: Appointment) => one.patientId));
+		const free = this.patients.filter(({ id }) => !busy.has(id));
+		return free[Math.floor(Math.random() * free.length)]!;
 	}
 
 	appointment(id: string): Promise<Appointment> {
@@ -108,9 +113,9 @@ export class Practice {
 		return slot;
 	}
 
-	book(slot: Slot): Promise<Appointment> {
+	async book(slot: Slot): Promise<Appointment> {
 		return this.change('/appointments', {
-			patientId: this.anyPatient().id,
+			patientId: (await this.patientFor(slot)).id,
 			dentistId: this.dentist.ownerId,
 			operatoryId: slot.operatoryId,
 			treatmentId: this.treatment.id,
@@ -122,10 +127,28 @@ export class Practice {
 		return this.change(`/appointments/${id}/cancel`, { reason: 'test' });
 	}
 
-	/** A treatment that the public may book, with the dentist or anybody. */
+	/** A visit's time on the dentist's calendar: the part of it in which the dentist is needed. */
+	async entryOf(appointmentId: string): Promise<Entry> {
+		const { start, end } = await this.appointment(appointmentId);
+		const range = new URLSearchParams({ from: start, to: end });
+		const { entries } = await this.get(`/calendars/${this.dentist.id}?${range}`);
+		return entries.find((one: Entry) => one.appointment?.id === appointmentId);
+	}
+
+	/** A treatment that the public may book. */
 	async onlineTreatment(): Promise<string> {
 		const { items } = await this.get('/treatments?limit=200');
 		return items.find((one: { onlineBookable: boolean }) => one.onlineBookable).id;
+	}
+
+	/** Somebody who works here, with what they may do. */
+	async member(email: string): Promise<{ id: string; permissions: string[] }> {
+		const { items } = await this.get('/staff?limit=200');
+		return items.find((one: { email: string }) => one.email === email);
+	}
+
+	permit(memberId: string, permissions: string[]): Promise<unknown> {
+		return ask(this.token, this.tenantId, `/staff/${memberId}`, { permissions }, 'PATCH');
 	}
 
 	private get(path: string): Promise<any> {

@@ -1,10 +1,11 @@
 // Signing in and out, languages, small screens, accessibility.
 
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { violations } from './accessibility';
 import { DENTIST, openPage, signIn, STAFF, startBrowser, submitLogin } from './harness';
 import { Practice } from './rest';
+import { addDays, todayIn } from '../../src/lib/zone';
 
 let browser: Browser;
 let practice: Practice;
@@ -54,18 +55,20 @@ describe('signing in', () => {
 });
 
 describe('accessibility', () => {
-	// Event Calendar gives its grid the role of a table and puts the entries, as buttons, beside the rows: not ours to
-	// change, and read well enough. Everything else counts.
-	const violations = async (page: Page) => {
-		const { violations } = await new AxeBuilder({ page })
-			.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
-			.disableRules(['aria-required-children'])
-			.analyze();
-		return violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
-	};
-
 	it('of the login page', async () => {
 		expect(await violations(await openPage(browser))).toEqual([]);
+	});
+
+	it('of a day without a visit, in both languages', async () => {
+		const calendar = await signIn(browser, DENTIST, practice.tenantId);
+		const { page } = calendar;
+		await calendar.showDay(nextYear(practice.zone));
+		await page.getByTestId('entry').first().waitFor({ state: 'detached' });
+		expect(await violations(page)).toEqual([]);
+		await page.getByTestId('language-en').click();
+		await page.getByTestId('view-week').click();
+		await page.locator('.ec-main[tabindex="0"]').waitFor();
+		expect(await violations(page)).toEqual([]);
 	});
 
 	it('of the calendar and its dialogs, on a wide and on a narrow screen', async () => {
@@ -84,3 +87,8 @@ describe('accessibility', () => {
 		expect(wider).toBe(false);
 	});
 });
+
+/** So far ahead that nobody has booked there. */
+function nextYear(zone: string): string {
+	return addDays(todayIn(zone, Date.now()), 390);
+}

@@ -15,6 +15,7 @@ use super::{Patient, find};
 use crate::actions;
 use crate::app::App;
 use crate::auth::principal::Member;
+use crate::once;
 use crate::problem::Problem;
 use crate::rest::appointments::key;
 use crate::rest::input::Input;
@@ -85,7 +86,10 @@ pub async fn merge(
                 remove: patient(given.remove)?,
             });
             match actions::command_of(&app, &member, key, command).await?.done {
-                Done::Merged { moved, .. } => moved,
+                Done::Merged { moved, .. } => {
+                    once::changed();
+                    moved
+                }
                 _ => return Err(Problem::internal("not the answer of a merge")),
             }
         }

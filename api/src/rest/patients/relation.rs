@@ -103,7 +103,11 @@ pub async fn get(
     id: web::Path<PatientId>,
 ) -> Result<web::Json<Relation>, Problem> {
     let found = tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
-        read(connection, member.tenant(), *id).await
+        let found = read(connection, member.tenant(), *id).await?;
+        // It has the practice's notes about the person.
+        let entry = Entry::new("patient.relation_read").on(*id);
+        audit::record(connection, &member, entry).await?;
+        Ok::<_, Problem>(found)
     })
     .await?;
     Ok(web::Json(found))

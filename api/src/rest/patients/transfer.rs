@@ -7,6 +7,7 @@ use chrono::Utc;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use garde::Validate;
+use schema::audit_log;
 use schema::ids::{AppointmentId, PatientId, TenantId};
 use schema::patients::links::{self, Transferred};
 use schema::schema::appointments;
@@ -22,6 +23,7 @@ use crate::audit::{self, Entry};
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::request;
 use crate::rest::input::Input;
 use crate::wire::appointment::Cancellation;
 
@@ -89,6 +91,7 @@ pub async fn transfer(
     let (to, relation, to_come) =
         tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
             let to = given.to(connection).await?;
+            audit_log::set_origin(connection, &request::origin()).await?;
             let outcome = links::transfer(connection, tenant, to, id, given.keep_relation).await?;
             match outcome {
                 Transferred::Done => {}

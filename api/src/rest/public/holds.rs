@@ -11,7 +11,7 @@ use crate::public::Guest;
 use crate::public::booking::{self, BookingView, PublicConfirmation};
 use crate::public::limits::Kind;
 use crate::rest::appointments::key;
-use crate::rest::holds::{answer, token, token_or_body};
+use crate::rest::holds::{answer, released, token, token_or_body};
 use crate::rest::input::Input;
 use crate::rest::language::Language;
 use crate::wire::hold::{HoldProof, HoldView, NewHold};
@@ -76,8 +76,8 @@ pub async fn release(
     let holder = Holder::Guest(Guest::of(&app, &request, &subdomain, Kind::Changing).await?);
     let token = token_or_body(&request, &body)?;
     let key = key(&request)?;
-    holds::release(&app, &holder, id, token.as_deref(), key).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let reply = holds::release(&app, &holder, id, token.as_deref(), key).await?;
+    Ok(released(&reply))
 }
 
 /// Books the held time. The answer is the same whether the patient is known or not; its

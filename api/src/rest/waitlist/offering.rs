@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::audit::Who;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
+use crate::once;
 use crate::problem::Problem;
 use crate::rest::availability::SlotView;
 use crate::rest::input::Input;
@@ -56,7 +58,7 @@ pub async fn candidates(
     query: web::Query<FreeTime>,
 ) -> Result<web::Json<Candidates>, Problem> {
     member.require(Permission::CanViewPatients)?;
-    let span = time::range(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
+    let span = time::starts(&query.from, &query.to, LONGEST_RANGE_DAYS)?;
     let found = found(&app, &member, span, query.dentist).await?;
     let candidates = found
         .into_iter()
@@ -162,8 +164,15 @@ pub async fn offer(
     let slot: Slot = theirs.ok_or(Rejection::NotOffered)?.slot;
     let made = app
         .engine
-        .offer(tenant, *id, &slot, &member.actor())
+        .offer(
+            tenant,
+            *id,
+            &slot,
+            &member.actor(),
+            Who::from(&member).origin(),
+        )
         .await?;
+    once::changed();
     Ok(HttpResponse::Created().json(OfferView {
         id: made.id,
         entry_id: *id,

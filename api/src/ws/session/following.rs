@@ -211,12 +211,13 @@ impl Session {
         from: From,
     ) {
         let (app, outbox) = (self.app.clone(), Arc::clone(&self.outbox));
+        let session = self.id;
         let reading = Arc::clone(&self.reading);
         let asked = self.asked.get(&calendar).copied();
         let id = from.id();
         let following = async move {
             let _turn = reading.lock().await;
-            follow(app, outbox, &member, calendar, range, from).await
+            follow(app, session, outbox, &member, calendar, range, from).await
         };
         context.spawn(
             following

@@ -6,6 +6,7 @@ use std::time::Instant;
 use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
+use chrono::Utc;
 use engine::scheduling::placement::Asker;
 use schema::ids::TenantId;
 
@@ -87,11 +88,15 @@ impl Session {
             }
             Ok(Frame::Presence(presence)) => self.present(id, rule, presence),
             Ok(Frame::Availability { tenant, query }) => {
+                let kept = self.held.kept(Utc::now());
                 self.run(context, id, rule, tenant, async move |app, asking| {
                     let slots = match asking {
-                        Asking::Member(member) => availability::find(&app, &member, &query).await?,
+                        Asking::Member(member) => {
+                            availability::find(&app, &member, &query, &kept).await?
+                        }
                         Asking::Visitor(visitor) => {
-                            availability::find_public(&app, visitor.practice.tenant, &query).await?
+                            let tenant = visitor.practice.tenant;
+                            availability::find_public(&app, tenant, &query, &kept).await?
                         }
                     };
                     Ok(ok(id, slots))

@@ -1,6 +1,7 @@
 //! Who walks: a practice of their own with a member in each role, a patient, a program, a super admin,
 //! a suspended practice; and tokens that do not count.
 
+use api::auth::api_keys::{self, Scope};
 use api::auth::permissions::{Permission, Role};
 use api::config::Config;
 use api::server::{self, RunningServer};
@@ -187,14 +188,25 @@ impl People {
         let patient = UserId::new();
         let root = UserId::new();
         let former = UserId::new();
+        let both = UserId::new();
         let (theirs_patient, status) = (self.stranger.practice.patients[1].0, "suspended");
+        let theirs_too = self.stranger.practice.patients[2].0;
+        let reception = Role::StaffReceptionist.default_permissions();
+        let receptionist: Vec<&str> = reception.iter().map(|one| one.name()).collect();
+        let receptionist = receptionist.join(",");
         run(
             &self.db,
             &format!(
                 "INSERT INTO users (id, email, name, is_super_admin, email_verified_at) VALUES
                      ('{patient}', '{patient}@x.ec', 'Patient', false, now()),
                      ('{root}', '{root}@x.ec', 'Root', true, now()),
-                     ('{former}', '{former}@x.ec', 'Former', false, now());
+                     ('{former}', '{former}@x.ec', 'Former', false, now()),
+                     ('{both}', '{both}@x.ec', 'Both', false, now());
+                 -- Works here, and is treated there.
+                 INSERT INTO memberships (tenant_id, user_id, role, permissions)
+                     VALUES ('{own}', '{both}', 'staff_receptionist', '{{{receptionist}}}');
+                 UPDATE patients SET user_id = '{both}', first_name = 'Both', last_name = 'Both',
+                     email = NULL WHERE id = '{theirs_too}';
                  -- Of both practices; the walk is not about this one.
                  UPDATE patients SET user_id = '{patient}', first_name = 'Own', last_name = 'Own',
                      email = NULL WHERE id = '{theirs_patient}';
@@ -215,6 +227,32 @@ impl People {
                 token: self.token(user),
                 is_patient,
                 is_super_admin,
+                ..nobody_like(&nobody)
+            });
+        }
+        self.callers.push(Caller {
+            name: "member who is a patient of theirs",
+            token: self.token(both),
+            permissions: Some(reception),
+            is_patient: true,
+            ..nobody_like(&nobody)
+        });
+        // A program with every scope, and one with none.
+        let all: Vec<Scope> = Scope::all().collect();
+        let ended = self.api_key(own, &all, "revoked_at").await;
+        self.bad_tokens.push(("a revoked key's", Some(ended)));
+        let expired = self.api_key(own, &all, "expires_at").await;
+        self.bad_tokens.push(("an expired key's", Some(expired)));
+        for (name, scopes) in [("API key", all), ("API key without scopes", Vec::new())] {
+            let mut permissions: Vec<Permission> = Vec::new();
+            for scope in &scopes {
+                permissions.extend(scope.permissions());
+            }
+            self.callers.push(Caller {
+                name,
+                token: self.api_key(own, &scopes, "").await,
+                permissions: Some(permissions),
+                is_person: false,
                 ..nobody_like(&nobody)
             });
         }
@@ -243,6 +281,33 @@ impl People {
         user
     }
 
+    /// A key of the practice; `ended`: the column that says it counts no more.
+    async fn api_key(&self, tenant: TenantId, scopes: &[Scope], ended: &str) -> String {
+        let key = api_keys::generate().unwrap();
+        let hash: String = key
+            .secret_hash
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        let scopes = scopes.join(",");
+        let (column, value) = match ended {
+            "" => ("", ""),
+            "revoked_at" => (", revoked_at", ", now()"),
+            _ => (", expires_at", ", now() - interval '1 minute'"),
+        };
+        let id = key.id;
+        run(
+            &self.db,
+            &format!(
+                "INSERT INTO api_keys (id, tenant_id, name, secret_hash, scopes{column})
+                 VALUES ('{id}', '{tenant}', 'Walk', '\\x{hash}', '{{{scopes}}}'{value})"
+            ),
+        )
+        .await;
+        key.token
+    }
+
     fn add_bad_tokens(&mut self) {
         use base64::Engine;
         use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -261,7 +326,7 @@ impl People {
         let head = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"none"}"#);
         let right = self.token(owner);
         let (signed, _) = right.rsplit_once('.').unwrap();
-        self.bad_tokens = vec![
+        self.bad_tokens.extend([
             ("no", None),
             ("an expired", Some(expired)),
             ("a wrongly signed", Some(forged.clone())),
@@ -269,7 +334,7 @@ impl People {
             ("a stripped", Some(format!("{signed}."))),
             ("a made-up", Some("dck_0190c4b2_made-up".to_owned())),
             ("an empty", Some(String::new())),
-        ];
+        ]);
     }
 
     pub async fn send(

@@ -21,7 +21,7 @@ pub async fn seed(db: &TestDb) -> Practice {
     let size = Size {
         dentists: 1,
         operatories: 1,
-        patients: 2,
+        patients: 3,
     };
     let practice = Practice::seed(db, size).await;
     let Practice { tenant, owner, .. } = &practice;

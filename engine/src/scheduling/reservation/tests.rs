@@ -137,6 +137,7 @@ fn held(cap: &DailyCap, span: Span) -> ClaimKind {
                 treatment: cap.treatment,
                 start: span.start(),
             }),
+            holder: None,
         },
     }
 }

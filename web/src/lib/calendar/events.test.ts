@@ -27,6 +27,8 @@ const ENTRY: Entry = {
 	appointment: {
 		id: 'a1',
 		version: 3,
+		start: '2027-03-03T15:00:00Z',
+		end: '2027-03-03T15:30:00Z',
 		patientName: 'Ana Vera',
 		treatmentId: 't1',
 		treatmentName: 'Cleaning',

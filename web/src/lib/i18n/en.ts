@@ -1,6 +1,8 @@
 import type { Dictionary } from './es';
+import { mailed } from './mailed.en';
 
 export const en: Dictionary = {
+	mailed,
 	app: {
 		name: 'DentiCloud',
 		tagline: 'Your practice’s calendar, live',
@@ -43,6 +45,12 @@ export const en: Dictionary = {
 		zone: 'Times of',
 		noColumns: 'There are no calendars to show.',
 		columnFailed: 'This calendar cannot be shown.'
+	},
+	presence: {
+		here: 'Also here',
+		you: 'You, in another window',
+		dragging: '{name} is moving an appointment',
+		holding: '{name} is booking'
 	},
 	booking: {
 		title: 'New appointment',

@@ -1,6 +1,9 @@
 // Spanish, the default and the shape of every other language.
 
+import { mailed } from './mailed.es';
+
 export const es = {
+	mailed,
 	app: {
 		name: 'DentiCloud',
 		tagline: 'La agenda de su consultorio, en vivo',
@@ -43,6 +46,12 @@ export const es = {
 		zone: 'Hora de',
 		noColumns: 'No hay calendarios que mostrar.',
 		columnFailed: 'No se puede mostrar este calendario.'
+	},
+	presence: {
+		here: 'También aquí',
+		you: 'Usted, en otra ventana',
+		dragging: '{name} está moviendo una cita',
+		holding: '{name} está reservando'
 	},
 	booking: {
 		title: 'Nueva cita',

@@ -5,9 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
+use schema::audit_log;
 use schema::patients::links::{self, Answerer};
 use schema::tenancy::{self, Access};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -16,7 +18,9 @@ use crate::audit::{self, Entry};
 use crate::auth::principal::{Member, Principal};
 use crate::auth::sessions::{hash, random_token};
 use crate::mail::{self, Letter};
+use crate::once;
 use crate::problem::Problem;
+use crate::request;
 use crate::rest::input::Input;
 use crate::rest::language::Language;
 use crate::rest::page::Page;
@@ -225,12 +229,17 @@ async fn answer(
     answerer: Answerer<'_>,
     accepts: bool,
 ) -> Result<web::Json<Answered>, Problem> {
+    let wanted = if accepts { "accepted" } else { "declined" };
     let outcome = tenancy::transaction(&app.app_pool, access, async |connection| {
-        Ok::<_, Problem>(links::answer(connection, answerer, accepts).await?)
+        audit_log::set_origin(connection, &request::origin()).await?;
+        let outcome = links::answer(connection, answerer, accepts).await?;
+        if outcome.as_deref() == Some(wanted) {
+            once::claim(connection, None, Some(&json!({ "status": wanted }))).await?;
+        }
+        Ok::<_, Problem>(outcome)
     })
     .await?;
     let status = outcome.ok_or_else(Problem::not_found)?;
-    let wanted = if accepts { "accepted" } else { "declined" };
     match status.as_str() {
         "full" => Err(plan_limit()),
         "expired" => Err(Problem::new(

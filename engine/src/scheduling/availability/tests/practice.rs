@@ -523,6 +523,7 @@ fn kind(
                     treatment,
                     start: visit.start(),
                 }),
+                holder: None,
             },
         },
         _ => ClaimKind::Appointment {

@@ -1,7 +1,8 @@
-//! Ways to break the engine on purpose, so that the simulation can show that it notices. Only the
-//! simulation builds with them: the server has none of this in it.
+//! What the simulation alone needs: time that passes where threads would race, and ways to break the
+//! engine on purpose, so that it can show that it notices. The server has none of this in it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 /// What is taken away, on this thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,15 +13,20 @@ pub enum Mutation {
     NoTentativeWait,
 }
 
+/// Tells how long the next pause is.
+pub type Pace = Box<dyn FnMut() -> Duration>;
+
 thread_local! {
     static ON: Cell<Option<Mutation>> = const { Cell::new(None) };
     static ODD: Cell<bool> = const { Cell::new(false) };
+    static PACE: RefCell<Option<Pace>> = const { RefCell::new(None) };
 }
 
-/// From now on, on this thread.
-pub fn set(mutation: Option<Mutation>) {
+/// From now on, on this thread: what is broken, and how fast it goes.
+pub fn set(mutation: Option<Mutation>, pace: Option<Pace>) {
     ON.set(mutation);
     ODD.set(false);
+    PACE.set(pace);
 }
 
 pub(crate) fn is_on(mutation: Mutation) -> bool {
@@ -34,4 +40,12 @@ pub(crate) fn ordered<T>(all: impl Iterator<Item = T>) -> impl Iterator<Item = T
         all.reverse();
     }
     all.into_iter()
+}
+
+/// Lets others go on.
+pub(crate) async fn pause() {
+    let pause = PACE.with_borrow_mut(|pace| pace.as_mut().map(|pace| pace()));
+    if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+        tokio::time::sleep(pause).await;
+    }
 }

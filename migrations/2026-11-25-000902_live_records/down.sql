@@ -1,0 +1,11 @@
+CREATE OR REPLACE FUNCTION link_my_records() RETURNS TABLE (patient_id uuid)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE patients p SET user_id = app_user()
+    FROM users u
+    WHERE u.id = app_user() AND u.email_verified_at IS NOT NULL
+        AND p.user_id IS NULL AND p.email = u.email
+        AND p.date_of_birth IN (
+            SELECT own.date_of_birth FROM patients own WHERE own.user_id = u.id)
+    RETURNING p.id
+$$;
+REVOKE SELECT (merged_into) ON patients FROM denticloud_lookup;

@@ -1,0 +1,10 @@
+DROP FUNCTION take_untold_offers(integer);
+REVOKE SELECT (first_name) ON patients FROM denticloud_lookup;
+REVOKE SELECT (tenant_id, id, patient_id, treatment_id) ON waitlist_entries FROM denticloud_lookup;
+REVOKE UPDATE (told_at) ON waitlist_offers FROM denticloud_lookup;
+REVOKE SELECT ON waitlist_offers FROM denticloud_lookup;
+GRANT SELECT (tenant_id, id, hold_id, token_hash) ON waitlist_offers TO denticloud_lookup;
+DROP POLICY lookup ON waitlist_entries;
+DROP POLICY lookup_told ON waitlist_offers;
+DROP INDEX waitlist_offers_untold;
+ALTER TABLE waitlist_offers DROP COLUMN told_at;
