@@ -6,7 +6,7 @@ mod slots;
 use std::collections::HashSet;
 
 use actix_web::{HttpRequest, web};
-use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Slot};
+use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search};
 use engine::scheduling::diary::Own;
 use engine::scheduling::explain::Reason;
 use engine::scheduling::placement::{self, Asker, Wish};

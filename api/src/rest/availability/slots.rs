@@ -20,20 +20,20 @@ pub struct SlotView {
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
     pub(super) start: At,
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
-    end: At,
+    pub(super) end: At,
     #[schema(value_type = Uuid)]
     pub(super) dentist_id: ProviderId,
     #[schema(value_type = Uuid)]
-    operatory_id: OperatoryId,
+    pub(super) operatory_id: OperatoryId,
     /// Other operatories that are free then.
     #[schema(value_type = Vec<Uuid>)]
-    alternatives: Vec<OperatoryId>,
+    pub(super) alternatives: Vec<OperatoryId>,
     /// 0 to 100, with `order=best`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) score: Option<u8>,
     /// The time that the asker holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    mine: Option<bool>,
+    pub(super) mine: Option<bool>,
     /// Whose slot it is and of which treatment, where several practices were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
@@ -164,7 +164,7 @@ mod tests {
                 .map(|n| OperatoryId(Uuid::from_u128(n)))
                 .collect(),
             score: some.then_some(u8::try_from(number).unwrap() * 20),
-            mine: some.then_some(number % 2 == 0),
+            mine: some.then_some(number.is_multiple_of(2)),
             tenant_id: some.then_some(TenantId(Uuid::from_u128(7))),
             treatment_id: some.then_some(TreatmentId(Uuid::from_u128(8))),
         };
