@@ -3,7 +3,7 @@
 
 pub(crate) mod published;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -181,6 +181,10 @@ impl Cell {
 /// All calendars that are loaded.
 pub struct Directory {
     cells: DashMap<CalendarId, Arc<Cell>>,
+    /// Calendars that somebody waits for.
+    wanted: Mutex<BTreeSet<CalendarId>>,
+    /// Whoever loads. Those who wait for it meanwhile are loaded with the next one, together.
+    loading: tokio::sync::Mutex<()>,
     store: Arc<dyn Store>,
 }
 
@@ -202,6 +206,8 @@ impl Directory {
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             cells: DashMap::new(),
+            wanted: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
             store,
         }
     }
@@ -258,30 +264,60 @@ impl Directory {
         Ok(self.loaded(id))
     }
 
-    /// Loads those of `ids` that are not, with one statement for many.
+    /// Loads those of `ids` that are not, with one statement for many: also for all who ask while
+    /// another load is under way.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn ensure(&self, ids: &[CalendarId]) -> QueryResult<()> {
-        let missing: Vec<CalendarId> = ids.iter().copied().filter(|id| !self.touch(*id)).collect();
+        let missing = self.missing(ids);
         if missing.is_empty() {
             return Ok(());
         }
-        for chunk in missing.chunks(LOAD_CHUNK) {
-            let mut fresh = Vec::new();
-            for loaded in self.store.calendars(chunk).await? {
-                // Somebody may have loaded it meanwhile: theirs may be newer, and has followers.
-                let id = loaded.id;
-                self.cells.entry(id).or_insert_with(|| {
-                    fresh.push(id);
-                    Arc::new(Cell::new(loaded))
-                });
+        self.wanted().extend(missing.iter().copied());
+        let _turn = self.loading.lock().await;
+        let mut together: BTreeSet<CalendarId> = self.missing(&missing).into_iter().collect();
+        if together.is_empty() {
+            return Ok(());
+        }
+        {
+            let mut wanted = self.wanted();
+            while together.len() < LOAD_CHUNK
+                && let Some(id) = wanted.pop_first()
+            {
+                if !self.cells.contains_key(&id) {
+                    together.insert(id);
+                }
             }
-            // Events of other processes that were polled between the read and the insert found no
-            // calendar here. From now on they do; those few are in the log.
-            self.refresh(&fresh).await?;
+        }
+        let together: Vec<CalendarId> = together.into_iter().collect();
+        for chunk in together.chunks(LOAD_CHUNK) {
+            self.load(chunk).await?;
         }
         Ok(())
+    }
+
+    fn missing(&self, ids: &[CalendarId]) -> Vec<CalendarId> {
+        ids.iter().copied().filter(|id| !self.touch(*id)).collect()
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, BTreeSet<CalendarId>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn load(&self, ids: &[CalendarId]) -> QueryResult<()> {
+        let mut fresh = Vec::new();
+        for loaded in self.store.calendars(ids).await? {
+            // Somebody may have loaded it meanwhile: theirs may be newer, and has followers.
+            let id = loaded.id;
+            self.cells.entry(id).or_insert_with(|| {
+                fresh.push(id);
+                Arc::new(Cell::new(loaded))
+            });
+        }
+        // Events of other processes that were polled between the read and the insert found no
+        // calendar here. From now on they do; those few are in the log.
+        self.refresh(&fresh).await
     }
 
     /// Catches up with those of `ids` that the database is ahead of.
