@@ -213,6 +213,8 @@ impl std::fmt::Debug for Directory {
 
 /// Calendars loaded with one statement.
 const LOAD_CHUNK: usize = 200;
+/// Calendars whose versions are read with one statement.
+const COMPARE_CHUNK: usize = 1000;
 /// Events read from the log at a time.
 const LOG_CHUNK: i64 = 500;
 
@@ -332,9 +334,19 @@ impl Directory {
         }
         // Events of other processes that were polled between the read and the insert found no
         // calendar here. From now on they do; those few are in the log.
-        for (id, version) in self.store.versions(&fresh).await? {
-            if self.loaded(id).is_some_and(|cell| cell.version() < version) {
-                self.catch_up(id).await?;
+        self.refresh(&fresh).await
+    }
+
+    /// Catches up with those of `ids` that the database is ahead of.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn refresh(&self, ids: &[CalendarId]) -> QueryResult<()> {
+        for chunk in ids.chunks(COMPARE_CHUNK) {
+            for (id, version) in self.store.versions(chunk).await? {
+                if self.loaded(id).is_some_and(|cell| cell.version() < version) {
+                    self.catch_up(id).await?;
+                }
             }
         }
         Ok(())
