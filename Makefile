@@ -1,6 +1,6 @@
 # The two that matter: `make run` and `make test`. What they do is in scripts/.
 
-.PHONY: help run test bench load fmt clean-data
+.PHONY: help run test bench load simulate fmt clean-data
 
 help: ## Say what there is (this text)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -17,6 +17,9 @@ bench: ## Run the benchmarks (ARGS="filter")
 
 load: ## Run the load tests over a durable Postgres (ARGS="…")
 	@setpriv --pdeathsig TERM scripts/load $(ARGS)
+
+simulate: ## Live through simulated histories, all by seeds (ARGS="--seed 7 --histories 5000", "--mutate")
+	@setpriv --pdeathsig TERM scripts/simulate $(ARGS)
 
 fmt: ## Format Rust and web sources
 	@scripts/fmt

@@ -4,7 +4,7 @@
 pub(crate) mod published;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Cell {
     published: ArcSwap<Timeline>,
     /// The last version that was heard of from elsewhere: its claims were not reserved here.
     elsewhere: AtomicI64,
+    /// Its actor died with what it had reserved: changes from before and after may overlap.
+    shaken: AtomicBool,
     /// Held while an event is applied, so that followers hear events in order and nobody can
     /// begin to follow between an event and its publication.
     followers: Mutex<Followers>,
@@ -94,6 +96,7 @@ impl Cell {
             tenant: loaded.tenant,
             published: ArcSwap::from_pointee(Timeline::new(loaded.version, loaded.claims)),
             elsewhere: AtomicI64::new(0),
+            shaken: AtomicBool::new(false),
             followers: Mutex::default(),
             used: Mutex::new(Instant::now()),
         }
@@ -116,9 +119,23 @@ impl Cell {
     /// must be decided on.
     #[must_use]
     pub fn fence(&self, decided: i64) -> Option<i64> {
+        if self.is_shaken() {
+            return Some(decided);
+        }
         // In this order: what comes in between is not in the version, and the commit finds out.
         let version = self.published.load().version();
         (self.elsewhere.load(Ordering::SeqCst) <= decided).then_some(version)
+    }
+
+    /// From now on a change commits only on the very version that it was decided on, and in a
+    /// batch of its own: what a new actor grants may lie where the old one had reserved, and of
+    /// facts and of what a day may take no constraint keeps them apart.
+    pub(crate) fn shake(&self) {
+        self.shaken.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_shaken(&self) -> bool {
+        self.shaken.load(Ordering::SeqCst)
     }
 
     fn lock(&self) -> MutexGuard<'_, Followers> {
@@ -196,6 +213,8 @@ impl std::fmt::Debug for Directory {
 
 /// Calendars loaded with one statement.
 const LOAD_CHUNK: usize = 200;
+/// Calendars whose versions are read with one statement.
+const COMPARE_CHUNK: usize = 1000;
 /// Events read from the log at a time.
 const LOG_CHUNK: i64 = 500;
 
@@ -315,9 +334,19 @@ impl Directory {
         }
         // Events of other processes that were polled between the read and the insert found no
         // calendar here. From now on they do; those few are in the log.
-        for (id, version) in self.store.versions(&fresh).await? {
-            if self.loaded(id).is_some_and(|cell| cell.version() < version) {
-                self.catch_up(id).await?;
+        self.refresh(&fresh).await
+    }
+
+    /// Catches up with those of `ids` that the database is ahead of.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn refresh(&self, ids: &[CalendarId]) -> QueryResult<()> {
+        for chunk in ids.chunks(COMPARE_CHUNK) {
+            for (id, version) in self.store.versions(chunk).await? {
+                if self.loaded(id).is_some_and(|cell| cell.version() < version) {
+                    self.catch_up(id).await?;
+                }
             }
         }
         Ok(())

@@ -347,6 +347,20 @@ impl Planner<'_> {
         Ok(held)
     }
 
+    /// Has the calendars that still show the time of a visit that takes none catch up with its row.
+    async fn hear_that_it_gave_its_time_back(&self, visit: &Appointment) -> Result<(), Refusal> {
+        let took = pattern::claims(&visit.pattern, visit.span.start());
+        for (id, cell) in self.cells(took.keys().copied()).await? {
+            let timeline = cell.timeline();
+            let spans = took.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let mut there = spans.iter().flat_map(|span| timeline.overlapping(*span));
+            if there.any(|claim| claim.belongs_to(visit.id)) {
+                self.directory().catch_up(id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether an appointment is not any more what it was when it was read. What its calendars have
     /// of it differs also when its claims have been put away.
     async fn has_changed(&self, before: &Appointment) -> Result<bool, Refusal> {

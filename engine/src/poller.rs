@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::QueryResult;
-use schema::ids::CalendarId;
 use schema::log::Horizon;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -16,9 +15,6 @@ use crate::directory::Directory;
 use crate::listener;
 use crate::rules_cache::RulesCache;
 use crate::store::{Session, Store};
-
-/// Calendars compared with one statement.
-const COMPARED: usize = 1000;
 
 pub(crate) struct Poller {
     pub store: Arc<dyn Store>,
@@ -103,18 +99,7 @@ impl Poller {
     async fn begin_again(&self) -> QueryResult<Ear> {
         let mut session = self.store.session().await?;
         let since = session.horizon().await?;
-        let ids: Vec<CalendarId> = self.directory.ids();
-        for some in ids.chunks(COMPARED) {
-            for (id, version) in self.store.versions(some).await? {
-                if self
-                    .directory
-                    .loaded(id)
-                    .is_some_and(|cell| cell.version() < version)
-                {
-                    self.directory.catch_up(id).await?;
-                }
-            }
-        }
+        self.directory.refresh(&self.directory.ids()).await?;
         self.rules.forget_all();
         self.compared.send_modify(|count| *count += 1);
         Ok((session, since))

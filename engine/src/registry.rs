@@ -208,7 +208,8 @@ impl Registry {
             .or_insert_with(|| self.spawn(Arc::clone(cell)));
         if !entry.reserve.connected() {
             // It panicked. The new one starts from the published timeline; what the old one had
-            // reserved is at a writer, where the fence and the constraint judge it.
+            // reserved may be at a writer, where the fence judges it.
+            cell.shake();
             metrics::counter!("denticloud_actors_replaced_total").increment(1);
             *entry = self.spawn(Arc::clone(cell));
         }

@@ -91,6 +91,10 @@ impl Engine {
         if !rules.policy.offers_freed_time {
             return Ok(());
         }
+        // Another node may have freed it, and this one not have heard of that yet: nothing would be
+        // found, and nobody asks again.
+        let calendars = rules.numbered_calendars();
+        self.parts().directory.refresh(calendars).await?;
         let providers = concerned(&rules, &freed.calendars);
         let mut refused: Vec<EntryId> = Vec::new();
         for _ in 0..OFFERS_MAX {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use diesel_async::AsyncPgConnection;
+use diesel::QueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::Outcome;
 use crate::database::Database;
+use crate::follower::Versions;
 use crate::ledger::Ledger;
 use crate::proxy::Proxy;
 use crate::seed::Size;
@@ -79,6 +81,22 @@ impl Cluster {
     /// When the database cannot be reached.
     pub async fn connect(&self) -> Outcome<AsyncPgConnection> {
         self.database.connect().await
+    }
+
+    /// What the database has all calendars at.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn versions(&self) -> Outcome<Versions> {
+        use schema::schema::calendars;
+        let rows: Vec<(schema::ids::CalendarId, i64)> = calendars::table
+            .select((calendars::id, calendars::version))
+            .load(&mut self.connect().await?)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, version)| (id.0, version))
+            .collect())
     }
 
     /// Stops the nodes and holds what the database has against `ledger` and every promise.

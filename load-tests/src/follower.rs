@@ -22,7 +22,7 @@ use crate::stage::Site;
 
 /// How long the last changes may take to arrive once nobody makes any.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Before a subscription is asked for again that the server was too busy for.
+/// Before the server is asked again that was too busy, or behind.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// How often a subscription may be refused before something is wrong.
 const REFUSED_MAX: u32 = 20;
@@ -79,7 +79,8 @@ struct State {
 }
 
 type States = BTreeMap<Uuid, State>;
-type Versions = BTreeMap<Uuid, i64>;
+/// What calendars are at.
+pub type Versions = BTreeMap<Uuid, i64>;
 
 /// Followers of some practices' dentists and operatories, one socket for each practice.
 #[derive(Debug)]
@@ -167,13 +168,34 @@ impl Followers {
     ///
     /// # Errors
     /// When the server cannot be reached.
-    pub async fn finish(mut self) -> Outcome<Seen> {
+    pub async fn finish(self) -> Outcome<Seen> {
+        self.finish_at(&Versions::new()).await
+    }
+
+    /// As [`Self::finish`], once the server has come to those versions at least: it hears of what
+    /// others have committed a moment later.
+    ///
+    /// # Errors
+    /// As [`Self::finish`], and when it does not come to them.
+    pub async fn finish_at(mut self, least: &Versions) -> Outcome<Seen> {
         let mut all = Seen::default();
         for running in &mut self.running {
             let reader = self.site.reader(running.practice)?;
             let mut wanted = BTreeMap::new();
             for id in &running.calendars {
-                wanted.insert(*id, read(&self.site, &reader, *id).await?);
+                let least = least.get(id).copied().unwrap_or_default();
+                let reading = async {
+                    loop {
+                        let state = read(&self.site, &reader, *id).await?;
+                        if state.0 >= least {
+                            return Outcome::Ok(state);
+                        }
+                        tokio::time::sleep(BUSY_PAUSE).await;
+                    }
+                };
+                let state = tokio::time::timeout(PATIENCE, reading).await;
+                let state = state.map_err(|_| format!("calendar {id} stays behind {least}"))?;
+                wanted.insert(*id, state?);
             }
             let versions = wanted.iter().map(|(id, (version, _))| (*id, *version));
             running.end.send_replace(Some(versions.collect()));

@@ -23,8 +23,8 @@ use crate::{Outcome, token};
 
 /// Between two tries of a client to connect.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often a client tries.
-const TRIES: u32 = 100;
+/// How long a client tries: as long as a database may take to start again on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where to play.
 #[derive(Clone, Debug)]
@@ -103,16 +103,13 @@ impl Site {
     /// When it is up and yet cannot be reached.
     pub async fn client(&self, protocol: Protocol, practice: Practice) -> Outcome<Client> {
         let token = self.token(practice)?;
-        let mut tries = 0;
+        let began = Instant::now();
         loop {
             self.up.subscribe().wait_for(|up| *up).await?;
             match Client::open(protocol, self.address, &token).await {
                 Ok(client) => return Ok(client),
-                Err(lost) if tries >= TRIES => return Err(lost.into()),
-                Err(_) => {
-                    tries += 1;
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Err(lost) if began.elapsed() > PATIENCE => return Err(lost.into()),
+                Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
     }

@@ -177,6 +177,7 @@ impl Planner<'_> {
     /// Undoes a cancellation or a no-show: the time is booked again, where it was, by the rules of
     /// now, and may have gone to somebody else.
     async fn book_anew(&self, before: Appointment, to: &SetStatus) -> Result<Plan, Refusal> {
+        self.hear_that_it_gave_its_time_back(&before).await?;
         let place = Place {
             start: before.span.start(),
             provider: before.provider,

@@ -180,9 +180,10 @@ pub async fn play(
     }
     made?;
 
+    let versions = stand.cluster.versions().await?;
     let mut seen = Seen::default();
     for follower in followers {
-        seen.add(follower.finish().await?);
+        seen.add(follower.finish_at(&versions).await?);
     }
     let mut counts = play.counts();
     let bus = stand.bus().await?;
