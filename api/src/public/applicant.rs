@@ -217,7 +217,7 @@ pub async fn give_up_place(
     diesel::update(relation_of(tenant, hold))
         .set((
             patient_dentists::status.eq("ended"),
-            patient_dentists::ended_on.eq(diesel::dsl::sql::<Nullable<Date>>("CURRENT_DATE")),
+            patient_dentists::ended_on.eq(patient_dentists::started_on.nullable()),
         ))
         .execute(connection)
         .await?;

@@ -251,7 +251,7 @@ impl RelationChange {
                 return Err(Problem::invalid("endedOn", "only an ended relation has it"));
             }
         };
-        if after.started_on > today {
+        if self.started_on.is_some_and(|start| start > today) {
             return Err(Problem::invalid("startedOn", "is in the future"));
         }
         if after.ended_on.is_some_and(|end| end > today) {
