@@ -229,3 +229,29 @@ async fn what_a_search_looks_through_follows_the_record() {
     assert_eq!(found, [" jose nanez j@x.ec|nanez/jose"]);
     run(&mut app, "ROLLBACK").await;
 }
+
+#[tokio::test]
+async fn a_relation_begins_on_the_practices_own_day() {
+    let db = TestDb::new().await;
+    let [one, other] = two_practices(&db).await;
+    let mut owner = owner(&db).await;
+    // More than a day apart: at no moment can both have the date of the database's session.
+    for (tenant, patient, zone) in [
+        (one.tenant, patient(&other), "Etc/GMT+12"),
+        (other.tenant, patient(&one), "Pacific/Kiritimati"),
+    ] {
+        run(
+            &mut owner,
+            &format!(
+                "UPDATE tenants SET zone = '{zone}' WHERE id = '{tenant}';
+                 INSERT INTO patient_dentists (tenant_id, patient_id) VALUES ('{tenant}', '{patient}')"
+            ),
+        )
+        .await;
+        let today = format!(
+            "patient_dentists WHERE tenant_id = '{tenant}' AND patient_id = '{patient}'
+             AND started_on = (now() AT TIME ZONE '{zone}')::date"
+        );
+        assert_eq!(count(&mut owner, &today).await, 1, "{zone}");
+    }
+}
