@@ -9,10 +9,10 @@ use schema::connection::{self, ConnectionPool, Role};
 use schema::ids::{TenantId, UserId};
 use uuid::Uuid;
 
-use crate::auth::api_keys::ApiKeys;
+use crate::auth::api_keys::{self, ApiKeys};
 use crate::auth::oidc::Oidc;
 use crate::auth::password::Passwords;
-use crate::auth::principal::Accounts;
+use crate::auth::principal::{Accounts, accounts};
 use crate::auth::throttle::Throttle;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, ConfigError};
@@ -144,8 +144,8 @@ impl App {
             passwords: Passwords::new(&config)
                 .map_err(|error| StartError::Argon2(error.to_string()))?,
             throttle: Throttle::new(&config, Arc::clone(engine.bus())),
-            accounts: Accounts::new(Duration::from_millis(config.membership_cache_ms)),
-            api_keys: ApiKeys::new(Duration::from_millis(config.membership_cache_ms)),
+            accounts: accounts(Duration::from_millis(config.membership_cache_ms)),
+            api_keys: api_keys::remembered(Duration::from_millis(config.membership_cache_ms)),
             mail: Mailer::new(&config)?,
             oidc: Oidc::new(&config)?,
             patients: PatientCards::default(),

@@ -7,6 +7,7 @@ pub mod oidc;
 pub mod password;
 pub mod permissions;
 pub mod principal;
+pub mod remembered;
 pub mod sessions;
 pub mod throttle;
 pub mod tokens;

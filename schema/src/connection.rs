@@ -61,7 +61,7 @@ pub async fn connect(url: &str, role: Role) -> ConnectionResult<AsyncPgConnectio
     let mut connection = AsyncPgConnection::establish(url).await?;
     connection
         .batch_execute(&format!(
-            "SET ROLE {}; SET idle_in_transaction_session_timeout = {}",
+            "SET ROLE {}; SET jit = off; SET idle_in_transaction_session_timeout = {}",
             role.name(),
             role.standstill_ms()
         ))

@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use dashmap::DashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -22,6 +21,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Workspace;
+use crate::auth::remembered::Remembered;
 use crate::auth::sessions;
 use crate::problem::Problem;
 
@@ -211,47 +211,13 @@ fn refused() -> Problem {
     Problem::unauthorised("The API key is not valid, or no longer.")
 }
 
-/// Keys as read a moment ago.
-#[derive(Debug)]
-pub struct ApiKeys {
-    keep: Duration,
-    known: DashMap<Uuid, (Instant, Arc<ApiKey>)>,
-}
+/// Keys as read a while ago.
+pub type ApiKeys = Remembered<Uuid, ApiKey>;
 
-impl ApiKeys {
-    /// Remembers each for `keep`.
-    #[must_use]
-    pub fn new(keep: Duration) -> Self {
-        Self {
-            keep,
-            known: DashMap::new(),
-        }
-    }
-
-    /// To be called after a key was revoked, so that this node sees it at once.
-    pub fn forget(&self, key: Uuid) {
-        self.known.remove(&key);
-    }
-
-    /// To be called after a change that concerns every key of a practice.
-    pub fn forget_all(&self) {
-        self.known.clear();
-    }
-
-    fn get(&self, id: Uuid) -> Option<Arc<ApiKey>> {
-        let known = self.known.get(&id)?;
-        (known.0.elapsed() < self.keep).then(|| Arc::clone(&known.1))
-    }
-
-    fn put(&self, read: Instant, key: &Arc<ApiKey>) {
-        if self.keep.is_zero() {
-            return;
-        }
-        if self.known.len() > REMEMBERED_MAX {
-            self.known.retain(|_, (read, _)| read.elapsed() < self.keep);
-        }
-        self.known.insert(key.id, (read, Arc::clone(key)));
-    }
+/// Remembers each for `keep`.
+#[must_use]
+pub fn remembered(keep: Duration) -> ApiKeys {
+    Remembered::new(keep, REMEMBERED_MAX)
 }
 
 #[derive(QueryableByName)]
@@ -326,7 +292,7 @@ pub async fn find(app: &App, id: Uuid) -> Result<Arc<ApiKey>, Problem> {
 }
 
 async fn read(app: &App, id: Uuid) -> Result<Arc<ApiKey>, Problem> {
-    let began = Instant::now();
+    let reading = app.api_keys.reading();
     let mut connection = app
         .app_pool
         .get()
@@ -339,7 +305,7 @@ async fn read(app: &App, id: Uuid) -> Result<Arc<ApiKey>, Problem> {
         .optional()?;
     let row = row.ok_or_else(refused)?;
     let key = Arc::new(row.key(id));
-    app.api_keys.put(began, &key);
+    app.api_keys.put(reading, id, &key);
     Ok(key)
 }
 

@@ -26,7 +26,7 @@ use crate::auth::permissions::{Permission, Role};
 use crate::problem::Problem;
 use crate::rest::language::Language;
 
-pub use account::{Accounts, account};
+pub use account::{Accounts, account, accounts};
 
 /// The header that picks a workspace.
 pub const TENANT_HEADER: &str = "X-Tenant-Id";

@@ -1,9 +1,8 @@
 //! Accounts with the practices that they work for, as the database has them or had a moment ago.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use dashmap::DashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
@@ -14,54 +13,20 @@ use uuid::Uuid;
 use super::{Account, Workspace};
 use crate::app::App;
 use crate::auth::permissions::Role;
+use crate::auth::remembered::Remembered;
 use crate::problem::Problem;
 use crate::rest::language::Language;
 
 /// Beyond this many remembered accounts the old ones are forgotten.
 const REMEMBERED_MAX: usize = 50_000;
 
-/// Accounts as read a moment ago.
-#[derive(Debug)]
-pub struct Accounts {
-    keep: Duration,
-    known: DashMap<UserId, (Instant, Arc<Account>)>,
-}
+/// Accounts as read a while ago.
+pub type Accounts = Remembered<UserId, Account>;
 
-impl Accounts {
-    /// Remembers each for `keep`.
-    #[must_use]
-    pub fn new(keep: Duration) -> Self {
-        Self {
-            keep,
-            known: DashMap::new(),
-        }
-    }
-
-    /// To be called after a change of the user's rights, so that this node sees it at once.
-    pub fn forget(&self, user: UserId) {
-        self.known.remove(&user);
-    }
-
-    /// To be called after a change that concerns everybody of a practice.
-    pub fn forget_all(&self) {
-        self.known.clear();
-    }
-
-    fn get(&self, user: UserId) -> Option<Arc<Account>> {
-        let known = self.known.get(&user)?;
-        (known.0.elapsed() < self.keep).then(|| Arc::clone(&known.1))
-    }
-
-    /// `read` is the moment before the account was read: a change since then is not in it.
-    fn put(&self, read: Instant, account: &Arc<Account>) {
-        if self.keep.is_zero() {
-            return;
-        }
-        if self.known.len() > REMEMBERED_MAX {
-            self.known.retain(|_, (read, _)| read.elapsed() < self.keep);
-        }
-        self.known.insert(account.user, (read, Arc::clone(account)));
-    }
+/// Remembers each for `keep`.
+#[must_use]
+pub fn accounts(keep: Duration) -> Accounts {
+    Remembered::new(keep, REMEMBERED_MAX)
 }
 
 /// The account of `user`, remembered or read.
@@ -72,7 +37,7 @@ pub async fn account(app: &App, user: UserId) -> Result<Option<Arc<Account>>, Pr
     if let Some(account) = app.accounts.get(user) {
         return Ok(Some(account));
     }
-    let read = Instant::now();
+    let reading = app.accounts.reading();
     let mut connection = app
         .app_pool
         .get()
@@ -84,7 +49,7 @@ pub async fn account(app: &App, user: UserId) -> Result<Option<Arc<Account>>, Pr
         .await?;
     let account = account_of(user, rows).map(Arc::new);
     if let Some(account) = &account {
-        app.accounts.put(read, account);
+        app.accounts.put(reading, user, account);
     }
     Ok(account)
 }

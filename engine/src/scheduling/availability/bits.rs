@@ -110,14 +110,26 @@ impl<'c, 'a> Table<'c, 'a> {
     }
 
     fn search(&mut self, place: usize, provider: &'a Provider, sink: &mut impl Sink<'a>) {
-        let Some(lead) = self.context.needs.of(provider.role).cloned() else {
+        let context = self.context;
+        let Some(lead) = context.needs.of(provider.role) else {
             return;
         };
-        let seats: SmallVec<[&'a Seat; 8]> = self.context.seats(provider).collect();
+        let seats: SmallVec<[&'a Seat; 8]> = context.seats(provider).collect();
         if seats.is_empty() {
             return;
         }
-        let own = self.taken_on(provider.number, provider.calendar);
+        // Most providers keep the same hours in all their operatories.
+        let mut hours: SmallVec<[usize; 8]> = SmallVec::new();
+        let mut last = usize::MAX;
+        for seat in &seats {
+            if seat.schedule.number != last {
+                last = seat.schedule.number;
+                hours.push(self.fits_in(&seat.schedule));
+            }
+        }
+        // What is taken is looked up only where there is something to find: calendars are many, and
+        // lie apart in memory.
+        let mut own = None;
         let full = self.full_days(provider);
         let mut free: SmallVec<[(u64, &'a Seat); 8]> = SmallVec::new();
         for word in 0..self.count {
@@ -128,10 +140,21 @@ impl<'c, 'a> Table<'c, 'a> {
                     None => break,
                 }
             }
-            starts &= !self.meets(&lead.taken_cells, own, word);
+            let open = hours
+                .iter()
+                .fold(0, |open, row| open | self.fits.words[row + word]);
+            starts &= open;
             if let Some(full) = &full {
                 starts &= !full[word];
             }
+            if starts == 0 {
+                continue;
+            }
+            let own = match own {
+                Some(row) => row,
+                None => *own.insert(self.taken_on(provider.number, provider.calendar)),
+            };
+            starts &= !self.meets(&lead.taken_cells, own, word);
             if starts == 0 {
                 continue;
             }
