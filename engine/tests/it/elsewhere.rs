@@ -13,6 +13,7 @@ use schema::ids::{CalendarId, ClaimId};
 use schema::span::{DAY, Span};
 use schema::test_db::practice::Size;
 
+use super::session;
 use super::support::{World, code, settings};
 
 const SIZE: Size = Size {
@@ -81,7 +82,8 @@ async fn what_another_process_imports_is_not_booked_over() {
         async move { here.execute(request).await }
     });
     // Until the writer has it, the next one could join its batch.
-    until(async || here.calendar(other).await.is_ok() && waits_for_lock(&world).await).await;
+    here.calendar(other).await.unwrap();
+    somebody_waits(&world).await;
     let decided = tokio::task::spawn_local({
         let (here, request) = (
             here.clone(),
@@ -107,22 +109,10 @@ async fn what_another_process_imports_is_not_booked_over() {
     world.assert_clean().await;
 }
 
-async fn waits_for_lock(world: &World) -> bool {
-    use diesel_async::RunQueryDsl;
-    #[derive(diesel::QueryableByName)]
-    struct Waiting {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        count: i64,
-    }
-    let mut connection = AsyncPgConnection::establish(&world.db.url).await.unwrap();
-    let waiting: Waiting = diesel::sql_query(
-        "SELECT count(*) AS count FROM pg_stat_activity \
-         WHERE datname = current_database() AND wait_event_type = 'Lock'",
-    )
-    .get_result(&mut connection)
-    .await
-    .unwrap();
-    waiting.count > 0
+/// Ends once a session of the database waits for a lock. By one connection: one for each look would
+/// leave none for the engine.
+async fn somebody_waits(world: &World) {
+    session::until(&mut world.owner().await, session::HELD_UP, 1).await;
 }
 
 #[actix_rt::test]
@@ -143,7 +133,7 @@ async fn a_key_that_is_asked_again_too_early_gets_its_own_answer() {
         async move { here.execute(request).await }
     });
     // It waits for time that it has reserved itself.
-    until(async || waits_for_lock(&world).await).await;
+    somebody_waits(&world).await;
     held.batch_execute("ROLLBACK").await.unwrap();
     let reply = again.await.unwrap().unwrap();
     assert!(reply.replay);
