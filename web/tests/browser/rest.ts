@@ -88,7 +88,7 @@ export class Practice {
 	 * that a drag from one lands on the other.
 	 */
 	async freeStarts(count: number): Promise<Slot[]> {
-		for (let attempt = 0; attempt < 20; attempt++) {
+		for (let attempt = 0; attempt < 100; attempt++) {
 			const slots = await this.slots(2 + Math.floor(Math.random() * 8));
 			const day = slots[Math.floor(Math.random() * slots.length)]?.wall.slice(0, 10);
 			const chosen: Slot[] = [];
@@ -98,6 +98,8 @@ export class Practice {
 				// A visit's length between them: none of the choices touches another.
 				const length = Date.parse(slot.end) - Date.parse(slot.start);
 				if (last && Date.parse(slot.start) < Date.parse(last.end) + length) continue;
+				// Near each other: a drag from one to the other stays in view.
+				if (last && Date.parse(slot.start) > Date.parse(last.end) + 2 * length) continue;
 				if (last && slot.operatoryId !== last.operatoryId) continue;
 				chosen.push(slot);
 				if (chosen.length === count) return chosen;
