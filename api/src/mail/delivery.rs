@@ -111,10 +111,12 @@ impl Mailer {
             .await
             .map_err(|error| unavailable(error.to_string()))?;
         loop {
-            let taken = take(&mut connection).await?;
+            let mut taken = take(&mut connection).await?;
             if taken.is_empty() {
                 break;
             }
+            // As they were queued: ids are made of the time.
+            taken.sort_unstable_by_key(|row| row.id);
             for row in taken {
                 self.deliver(&mut connection, row).await?;
             }

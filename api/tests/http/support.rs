@@ -1,5 +1,7 @@
 //! A running server over its own database, a client for it, and practices to fill it with.
 
+use std::os::unix::fs::MetadataExt;
+
 use api::config::Config;
 use api::server::{self, RunningServer};
 use diesel::prelude::*;
@@ -362,7 +364,11 @@ pub fn mail_in(folder: &str) -> Vec<Mail> {
         return Vec::new();
     };
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.sort_by_key(|path| path.metadata().unwrap().modified().unwrap());
+    // The clock of files is coarse; of one moment's, the later one has the higher number.
+    files.sort_by_key(|path| {
+        let file = path.metadata().unwrap();
+        (file.modified().unwrap(), file.ino())
+    });
     files
         .iter()
         .map(|path| parsed(&std::fs::read_to_string(path).unwrap()))
