@@ -1,7 +1,8 @@
 //! Blocks: facts on one calendar. Without `allow_clashes` nothing is blocked over a booking.
 
+mod clashes;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use chrono::TimeDelta;
 use schema::blocks::BlockClaim;
@@ -14,14 +15,14 @@ use schema::span::{DAY, Span};
 use super::{Plan, Planner, visit};
 use crate::command::block::{BlockState, Blocked, Clash, EditBlock, NewBlock, Unblock};
 use crate::command::{Done, Scope, Which};
-use crate::directory::Cell;
 use crate::failure::Refusal;
 use crate::scheduling::intervals::IntervalSet;
 use crate::scheduling::placement::Asker;
-use crate::scheduling::rejection::{Conflict, Missing, Override, Refused, Rejection};
+use crate::scheduling::rejection::{Missing, Override, Rejection};
 use crate::scheduling::repetition::{self, BLOCKS_MAX, Rule};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::zone::Zone;
+use clashes::{bookings_under, refused};
 
 /// The longest time that one block takes.
 const DAYS_MAX: i64 = 400;
@@ -470,42 +471,4 @@ fn check_hours(
         true => Ok(vec![rule.code().to_owned()]),
         false => Err(Rejection::OutsideHours),
     }
-}
-
-/// The bookings in these spans; of another practice's, that they are there.
-fn bookings_under(planner: &Planner<'_>, cell: &Arc<Cell>, spans: &[Span]) -> Vec<Clash> {
-    let timeline = cell.timeline();
-    let mut found: BTreeMap<ClaimId, Clash> = BTreeMap::new();
-    for claim in spans.iter().flat_map(|span| timeline.overlapping(*span)) {
-        if !claim.kind.is_booking() {
-            continue;
-        }
-        let appointment = match &claim.kind {
-            ClaimKind::Appointment { visit } if claim.tenant == planner.request.tenant => {
-                Some(visit.id)
-            }
-            _ => None,
-        };
-        let clash = Clash {
-            id: claim.id,
-            span: claim.span,
-            appointment,
-        };
-        found.insert(claim.id, clash);
-    }
-    let mut clashes: Vec<Clash> = found.into_values().collect();
-    clashes.sort_by_key(|clash| (clash.span.start(), clash.id));
-    clashes
-}
-
-fn refused(calendar: CalendarId, clashes: &[Clash]) -> Vec<Refused> {
-    let refused = clashes.iter().map(|clash| Refused {
-        appointment: clash.appointment,
-        start: clash.span.start(),
-        why: Rejection::SlotTaken(Conflict {
-            calendar,
-            span: clash.span,
-        }),
-    });
-    refused.collect()
 }
