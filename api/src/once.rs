@@ -6,6 +6,7 @@
 //! writes, brings it along ([`claim`]). Its answer follows once it is known. Where the program ends
 //! in between, the row as the audit log has it is the answer.
 
+mod question;
 mod sealed;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::auth::principal::{Member, Principal};
 use crate::problem::Problem;
 use crate::rest::appointments::key;
 
+use question::{asked, canonical};
 use sealed::FirstAnswer;
 pub use sealed::Seal;
 
@@ -273,39 +275,6 @@ async fn principal(
     Ok((None, format!("secret:{digest} {who}")))
 }
 
-/// Method, path and query: what is asked, but for the body.
-fn asked(request: &ServiceRequest) -> Sha256 {
-    let mut digest = Sha256::new();
-    for part in [
-        request.method().as_str(),
-        request.path(),
-        request.query_string(),
-    ] {
-        digest.update(part.as_bytes());
-        digest.update([0]);
-    }
-    digest
-}
-
-/// JSON in one order and spacing; anything else as it is.
-fn canonical(body: &[u8]) -> Vec<u8> {
-    fn sorted(value: Value) -> Value {
-        match value {
-            Value::Object(map) => {
-                let map = map.into_iter().map(|(name, value)| (name, sorted(value)));
-                let map: std::collections::BTreeMap<String, Value> = map.collect();
-                Value::Object(map.into_iter().collect())
-            }
-            Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-            other => other,
-        }
-    }
-    serde_json::from_slice::<Value>(body)
-        .ok()
-        .and_then(|value| serde_json::to_vec(&sorted(value)).ok())
-        .unwrap_or_else(|| body.to_vec())
-}
-
 /// A body that is read before anything is decided.
 async fn read(
     app: &App,
@@ -488,19 +457,6 @@ async fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_same_json_is_the_same_question() {
-        let same = [
-            r#"{"b":[{"y":1,"x":null}],"a":"é"}"#,
-            "{ \"a\": \"\\u00e9\",\n \"b\": [ {\"x\": null, \"y\": 1} ] }",
-        ];
-        assert_eq!(canonical(same[0].as_bytes()), canonical(same[1].as_bytes()));
-        let other = r#"{"b":[{"y":2,"x":null}],"a":"é"}"#;
-        assert_ne!(canonical(same[0].as_bytes()), canonical(other.as_bytes()));
-        assert_eq!(canonical(b"a,b\n"), b"a,b\n");
-        assert_eq!(canonical(b""), b"");
-    }
 
     #[test]
     fn signing_in_and_reading_have_no_keys() {
