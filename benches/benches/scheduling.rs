@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use benches::{MONDAY, Month};
+use benches::{BookedUp, MONDAY, Month};
 use criterion::{Criterion, criterion_group, criterion_main};
 use engine::scheduling::availability::{Order, Search, search};
+use engine::scheduling::diary::Diary;
 use engine::scheduling::placement::Asker;
 use engine::scheduling::reservation::{Ask, Reservations};
 use engine::scheduling::timeline::Timeline;
@@ -46,12 +47,18 @@ fn searches(criterion: &mut Criterion) {
             );
         }
     }
-    // Everybody is booked up but for one slot of the last dentist on the last day.
-    let Ok(full) = Month::booked_up(500, 20, 6) else {
-        return;
-    };
-    let name = "first over 10,000 dentists, one slot on day 30";
-    bench(criterion, name, &full, 30, 1, Order::Earliest);
+    for (name, who) in [
+        ("empty diaries", BookedUp::Nobody),
+        ("all dentists booked up", BookedUp::Dentists),
+        ("one slot on day 30", BookedUp::DentistsButOne),
+        ("all operatories booked up", BookedUp::Operatories),
+    ] {
+        let Ok(month) = Month::booked_up(500, 20, 6, who) else {
+            continue;
+        };
+        let name = format!("first over 10,000 dentists, {name}");
+        bench(criterion, &name, &month, 30, 1, Order::Earliest);
+    }
 }
 
 fn bench(
@@ -76,15 +83,32 @@ fn bench(
     criterion.bench_function(&format!("availability: {name}"), |bencher| {
         bencher.iter(|| search(&month.book, black_box(&wanted), MONDAY, month));
     });
+    if limit > 1 {
+        return;
+    }
+    // What is remembered from one search to the next must not be an answer.
+    let name = format!("availability: {name}, a visit booked or cancelled before each");
+    let mut turn = 0;
+    criterion.bench_function(&name, |bencher| {
+        bencher.iter(|| {
+            month.book_or_cancel(turn);
+            turn += 1;
+            search(&month.book, black_box(&wanted), MONDAY, month)
+        });
+    });
 }
 
 fn decisions(criterion: &mut Criterion) {
     let Ok(month) = Month::new(1, 1, 1) else {
         return;
     };
-    let Some(timeline) = month.timelines().next() else {
+    let Some(provider) = month.book.providers.values().next() else {
         return;
     };
+    let Some(timeline) = month.timeline(provider.calendar) else {
+        return;
+    };
+    let timeline = &*timeline;
     let Some(free) = Span::lasting(MONDAY.plus(3 * 60), 45) else {
         return;
     };

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use chrono::NaiveDate;
 use engine::scheduling::diary::Diary;
+use engine::scheduling::gaps::Gaps;
 use engine::scheduling::rulebook::{BadRules, RuleBook};
 use engine::scheduling::timeline::Timeline;
 use schema::ids::{
@@ -13,7 +15,7 @@ use schema::ids::{
 use schema::models::catalogue::{
     Assignment, AssignmentHours, Clinic, Operatory, Provider, Tenant, Treatment,
 };
-use schema::models::claim::{Claim, ClaimKind};
+use schema::models::claim::{Claim, ClaimKind, Op};
 use schema::rules::TenantRows;
 use schema::span::{DAY, Minute, Span};
 use serde_json::json;
@@ -26,8 +28,19 @@ pub const MONDAY: Minute = Minute(30_064_620);
 #[derive(Debug)]
 pub struct Month {
     pub book: RuleBook,
-    by_id: HashMap<CalendarId, Arc<Timeline>>,
-    numbered: Vec<Arc<Timeline>>,
+    numbers: HashMap<CalendarId, usize>,
+    published: Vec<ArcSwap<Timeline>>,
+    gaps: Gaps,
+}
+
+/// Who is booked up for thirty days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BookedUp {
+    Nobody,
+    Dentists,
+    /// But for the last dentist, whose last afternoon is free.
+    DentistsButOne,
+    Operatories,
 }
 
 impl Month {
@@ -37,30 +50,36 @@ impl Month {
     /// # Errors
     /// None: the rows are right.
     pub fn new(clinics: u128, dentists: u128, operatories: u128) -> Result<Self, BadRules> {
-        Self::with(clinics, dentists, operatories, |calendar| {
-            Arc::new(busy(calendar))
-        })
+        Self::with(clinics, dentists, operatories, busy)
     }
 
-    /// The same with everybody booked up for thirty days, but for the last dentist, whose last
-    /// afternoon is free.
+    /// The same with empty diaries, but for whose are full.
     ///
     /// # Errors
     /// None: the rows are right.
-    pub fn booked_up(clinics: u128, dentists: u128, operatories: u128) -> Result<Self, BadRules> {
+    pub fn booked_up(
+        clinics: u128,
+        dentists: u128,
+        operatories: u128,
+        who: BookedUp,
+    ) -> Result<Self, BadRules> {
         let last = CalendarId(id(7, clinics * dentists - 1));
         Self::with(clinics, dentists, operatories, |calendar| {
-            let until = match calendar {
-                calendar if calendar == last => 29 * DAY + 15 * 60,
-                CalendarId(id) if id.as_u128() >> 64 == 7 => 30 * DAY,
-                _ => 0,
+            let full = match calendar.0.as_u128() >> 64 {
+                7 => matches!(who, BookedUp::Dentists | BookedUp::DentistsButOne),
+                _ => who == BookedUp::Operatories,
+            };
+            let until = match full {
+                true if who == BookedUp::DentistsButOne && calendar == last => 29 * DAY + 15 * 60,
+                true => 30 * DAY,
+                false => 0,
             };
             let visits = (0..until.div_euclid(DAY) + 1).filter_map(|day| {
                 let start = MONDAY.plus(day * DAY);
                 let end = MONDAY.plus(until.min((day + 1) * DAY));
                 claim(calendar, day, Span::new(start, end)?)
             });
-            Arc::new(Timeline::new(30, visits))
+            Timeline::new(30, visits)
         })
     }
 
@@ -68,21 +87,48 @@ impl Month {
         clinics: u128,
         dentists: u128,
         operatories: u128,
-        diary: impl Fn(CalendarId) -> Arc<Timeline>,
+        diary: impl Fn(CalendarId) -> Timeline,
     ) -> Result<Self, BadRules> {
         let book = RuleBook::new(rows(clinics, dentists, operatories))?;
-        let numbered: Vec<Arc<Timeline>> = book.calendars().map(diary).collect();
-        let by_id = book.calendars().zip(numbered.iter().cloned()).collect();
+        let timelines = book.calendars().map(diary);
         Ok(Self {
+            published: timelines.map(ArcSwap::from_pointee).collect(),
+            numbers: book.calendars().zip(0..).collect(),
+            gaps: Gaps::new(&book),
             book,
-            by_id,
-            numbered,
         })
     }
 
-    /// What is taken, calendar by calendar.
-    pub fn timelines(&self) -> impl Iterator<Item = &Timeline> {
-        self.numbered.iter().map(|timeline| &**timeline)
+    /// In turns books half an hour at somebody in some operatory, and cancels it. Where diaries are
+    /// full, it lies over what is there.
+    pub fn book_or_cancel(&self, turn: usize) {
+        let visit = turn / 2;
+        let chosen = self.book.providers.values().nth(visit * 7 % 64);
+        let Some((provider, seat)) = chosen.and_then(|one| Some((one, one.seats().first()?)))
+        else {
+            return;
+        };
+        let start = MONDAY.plus(visit as i64 % 30 * DAY + 9 * 60);
+        for (number, calendar) in [
+            (provider.number, provider.calendar),
+            (seat.number, seat.calendar),
+        ] {
+            let Some(claim) = Span::lasting(start, 30).and_then(|span| claim(calendar, -1, span))
+            else {
+                return;
+            };
+            let op = match turn % 2 {
+                0 => Op::Put(claim),
+                _ => Op::Del {
+                    id: claim.id,
+                    span: claim.span,
+                },
+            };
+            if let Some(published) = self.published.get(number) {
+                published.store(Arc::new(published.load().after(&[op])));
+                self.gaps.changed(number);
+            }
+        }
     }
 }
 
@@ -97,11 +143,15 @@ fn claim(calendar: CalendarId, n: i64, span: Span) -> Option<Claim> {
 
 impl Diary for Month {
     fn timeline(&self, calendar: CalendarId) -> Option<Arc<Timeline>> {
-        self.by_id.get(&calendar).cloned()
+        self.numbered(*self.numbers.get(&calendar)?, calendar)
     }
 
     fn numbered(&self, number: usize, _: CalendarId) -> Option<Arc<Timeline>> {
-        self.numbered.get(number).cloned()
+        Some(self.published.get(number)?.load_full())
+    }
+
+    fn gaps(&self) -> Option<&Gaps> {
+        Some(&self.gaps)
     }
 }
 

@@ -5,7 +5,7 @@ pub(crate) mod published;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -18,6 +18,7 @@ use schema::models::claim::Event;
 use tokio::time::Instant;
 
 use crate::feed::{Delta, Follower};
+use crate::scheduling::gaps::Gaps;
 use crate::scheduling::timeline::Timeline;
 use crate::store::Store;
 use crate::together::Together;
@@ -44,6 +45,8 @@ pub struct Cell {
 struct Followers {
     next: u64,
     by_number: HashMap<u64, Arc<dyn Follower>>,
+    /// Where account is kept of the calendar's gaps, and its number there.
+    gaps: Vec<(Weak<Gaps>, usize)>,
 }
 
 impl std::fmt::Debug for Cell {
@@ -172,6 +175,11 @@ impl Cell {
             self.elsewhere.store(event.version, Ordering::SeqCst);
         }
         self.published.store(Arc::new(current.after(&event.ops)));
+        for (gaps, number) in &followers.gaps {
+            if let Some(gaps) = gaps.upgrade() {
+                gaps.changed(*number);
+            }
+        }
         if !followers.by_number.is_empty() {
             let delta = Arc::new(Delta::from(event));
             for follower in followers.by_number.values() {
@@ -179,6 +187,13 @@ impl Cell {
             }
         }
         Applied::Now
+    }
+
+    /// From now on `gaps` hear of what is published.
+    fn tell(&self, gaps: &Arc<Gaps>, number: usize) {
+        let mut followers = self.lock();
+        followers.gaps.retain(|(known, _)| known.strong_count() > 0);
+        followers.gaps.push((Arc::downgrade(gaps), number));
     }
 
     /// Follows from the answered state on: every later event is told, none before it.

@@ -5,6 +5,7 @@ pub mod cells;
 pub mod diary;
 pub mod draft;
 pub mod explain;
+pub mod gaps;
 pub mod hours;
 pub mod intervals;
 pub mod lending;

@@ -3,14 +3,14 @@
 pub mod query;
 mod slots;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use actix_web::{HttpRequest, web};
 use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search};
 use engine::scheduling::diary::Own;
-use engine::scheduling::explain::Reason;
+use engine::scheduling::explain::{Reason, can_be_booked};
 use engine::scheduling::placement::{self, Asker, Wish};
-use engine::scheduling::rejection::{Missing, Rejection};
+use engine::scheduling::rejection::{Missing, Override, Rejection};
 use engine::scheduling::rulebook::{Provider, RuleBook, Treatment};
 use schema::ids::{ClinicId, HoldId, OperatoryId, ProviderId, TenantId, TreatmentId};
 use schema::span::Span;
@@ -18,6 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::actions;
 use crate::app::App;
 use crate::auth::principal::{Member, member_of};
 use crate::problem::Problem;
@@ -99,13 +100,12 @@ async fn search_for(
     let providers = providers(&rules, treatment, &query.dentist)?;
     let own = own_holds(app, tenant, query, kept).await?;
     let search = Search {
-        providers,
         operatories: operatories(&rules, query)?,
         duration: query.duration,
         order: order(query)?,
         limit,
         own: Own::holds(own.iter().map(|kept| kept.hold)),
-        ..Search::any(&rules, treatment, range, asker)
+        ..Search::of(treatment, providers, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
     let slots = slots.into_iter();
@@ -310,6 +310,10 @@ pub struct ReasonView {
     end: Option<At>,
     /// For people.
     detail: String,
+    /// That a booking with the same `override` is not refused for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(value_type = Option<bool>)]
+    overridden: bool,
 }
 
 impl ReasonView {
@@ -341,17 +345,21 @@ impl ReasonView {
             start: reason.span.map(|span| At(span.start())),
             end: reason.span.map(|span| At(span.end())),
             detail,
+            overridden: reason.overridden,
         }
     }
 }
 
-/// All that is in the way; nothing when it can be booked.
+/// All that is in the way.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Explanation {
     reasons: Vec<ReasonView>,
+    /// Whether it can be booked: nothing is in the way but what is overridden.
+    bookable: bool,
 }
 
-/// Every rule and every claim in the way of a visit at a time. Empty when it can be booked.
+/// Every rule and every claim in the way of a visit at a time. With `override` also what would be
+/// overridden, marked as such, and whether the booking that names the same rules would pass.
 #[utoipa::path(get, path = "/availability/explain", tag = "availability", params(ExplainQuery),
     responses((status = 200, body = Explanation)))]
 pub async fn explain(
@@ -368,24 +376,40 @@ pub async fn explain(
 /// The explanation behind the route and the socket's command.
 ///
 /// # Errors
-/// 422 for a time or duration that cannot be, 404 for unknown ids, 503 without a database.
+/// 422 for a time, a duration or an override that cannot be, 403 for overrides without the
+/// permission, 404 for unknown ids, 503 without a database.
 pub async fn explain_to(
     app: &App,
     member: &Member,
     query: &ExplainQuery,
 ) -> Result<Explanation, Problem> {
-    explain_for(app, member.tenant(), Asker::Staff, query).await
+    let overrides = actions::allowed(member, &query.overrides)?;
+    explain_for(app, member.tenant(), Asker::Staff, query, &overrides).await
 }
 
-/// The explanation in one practice. The public learns the practice's published rules, and that something is taken, but not what or where.
+/// The explanation of a practice's public side: its published rules, and that something is taken,
+/// but not what or where.
 ///
 /// # Errors
 /// As [`explain_to`].
-pub async fn explain_for(
+pub async fn explain_to_public(
+    app: &App,
+    tenant: TenantId,
+    query: &ExplainQuery,
+) -> Result<Explanation, Problem> {
+    if !query.overrides.is_empty() {
+        return Err(Problem::forbidden("Only staff may override rules."));
+    }
+    explain_for(app, tenant, Asker::Public, query, &BTreeSet::new()).await
+}
+
+/// The explanation in one practice.
+async fn explain_for(
     app: &App,
     tenant: TenantId,
     asker: Asker,
     query: &ExplainQuery,
+    overrides: &BTreeSet<Override>,
 ) -> Result<Explanation, Problem> {
     let start = time::parse("start", &query.start)?;
     let rules = app.engine.rules(tenant).await?;
@@ -406,7 +430,7 @@ pub async fn explain_for(
         operatory: query.operatory,
         preferred: None,
         asker,
-        overrides: &Default::default(),
+        overrides,
         avoid: &Default::default(),
     };
     let own = match &query.hold_token {
@@ -416,6 +440,7 @@ pub async fn explain_for(
     let own = Own::holds(own.iter().map(|hold| hold.id));
     let reasons = app.engine.explain(&rules, &wish, &own).await?;
     Ok(Explanation {
+        bookable: can_be_booked(&reasons),
         reasons: (reasons.iter())
             .map(|reason| ReasonView::new(reason, &rules))
             .collect(),

@@ -7,7 +7,6 @@ pub mod holds;
 use actix_web::{HttpRequest, web};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use engine::scheduling::placement::Asker;
 use engine::scheduling::rulebook::RuleBook;
 use schema::ids::{ClinicId, ProviderId, TenantId, TreatmentId};
 use schema::schema::{clinics, tenants, treatments};
@@ -299,7 +298,7 @@ pub async fn explain(
     let mut query = query.0;
     query.hold_token = query.hold_token.or_else(|| super::holds::token(&request));
     let tenant = guest.practice.tenant;
-    let found = availability::explain_for(&app, tenant, Asker::Public, &query).await?;
+    let found = availability::explain_to_public(&app, tenant, &query).await?;
     Ok(web::Json(found))
 }
 

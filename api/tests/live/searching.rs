@@ -160,6 +160,115 @@ async fn what_is_in_the_way_is_told_to_those_who_may_know() {
 }
 
 #[actix_web::test]
+async fn what_would_be_overridden_is_told_as_booking_would_take_it() {
+    let world = World::new().await;
+    let noon = world.at(2, 12, 0);
+    let booked = world.booking(0, 0, noon);
+    world.post("/appointments", &booked).await.expect(201);
+    let (dentist, _) = world.practice.dentists[0];
+    let treatment = world.practice.short;
+    let ask = |at: chrono::DateTime<chrono::Utc>, overrides: &str| {
+        let at = at.format("%Y-%m-%dT%H:%M:%SZ");
+        format!(
+            "/availability/explain?treatment={treatment}&dentist={dentist}&start={at}{overrides}"
+        )
+    };
+    // What is explained is what a booking with the same overrides meets.
+    let cases = [
+        (world.at(2, 10, 0), vec![], vec![], true),
+        (
+            world.at(2, 6, 0),
+            vec![],
+            vec![("outside_hours", false)],
+            false,
+        ),
+        (
+            world.at(2, 6, 0),
+            vec!["outside_hours", "daily_cap"],
+            vec![("outside_hours", true)],
+            true,
+        ),
+        (
+            world.at(500, 6, 0),
+            vec!["outside_hours"],
+            vec![("beyond_horizon", false), ("outside_hours", true)],
+            false,
+        ),
+        (
+            world.at(500, 6, 0),
+            vec!["beyond_horizon", "outside_hours"],
+            vec![("beyond_horizon", true), ("outside_hours", true)],
+            true,
+        ),
+        (
+            noon,
+            vec!["outside_hours"],
+            vec![("slot_taken", false)],
+            false,
+        ),
+    ];
+    let mut socket = world.socket().await;
+    for (at, overrides, expected, bookable) in cases {
+        let query: String = overrides
+            .iter()
+            .map(|code| format!("&override={code}"))
+            .collect();
+        let told = world.get(&ask(at, &query)).await.expect(200);
+        let mut reasons: Vec<(&str, bool)> = told["reasons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|reason| {
+                let overridden = reason.get("overridden").is_some_and(|it| it == true);
+                (reason["code"].as_str().unwrap(), overridden)
+            })
+            .collect();
+        reasons.dedup();
+        assert_eq!(reasons, expected, "{told}");
+        assert_eq!(told["bookable"], bookable, "{told}");
+        let frame = json!({ "type": "explain", "treatment": treatment, "dentist": dentist,
+            "start": at, "override": overrides });
+        assert_eq!(socket.ask(frame).await["result"], told);
+        let mut booking = world.booking(1, 0, at);
+        booking["override"] = json!(overrides);
+        let answer = world.post("/appointments", &booking).await;
+        assert_eq!(answer.status == 201, bookable, "{answer:?}");
+        if bookable {
+            let path = format!(
+                "/appointments/{}/cancel",
+                answer.body["id"].as_str().unwrap()
+            );
+            world.post(&path, &json!({})).await.expect(200);
+        }
+    }
+
+    let never = world.get(&ask(noon, "&override=slot_taken")).await;
+    assert_eq!((never.status, never.code()), (422, "validation"));
+    // Whoever may not override is not told as if they might.
+    let colleague = schema::ids::UserId(uuid::Uuid::new_v4());
+    let tenant = world.practice.tenant;
+    world
+        .sql(&format!(
+            "INSERT INTO users (id, email, name) VALUES ('{colleague}', 'c@example.com', 'C');
+             INSERT INTO memberships (tenant_id, user_id, role, permissions)
+                 VALUES ('{tenant}', '{colleague}', 'staff_assistant', '{{canManageAppointments}}')"
+        ))
+        .await;
+    let token = world.token_of(colleague);
+    let path = ask(noon, "&override=outside_hours");
+    let refused = world.send_as(&token, Method::GET, &path, None).await;
+    assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    let path = ask(noon, "");
+    let told = world.send_as(&token, Method::GET, &path, None).await;
+    assert_eq!(told.expect(200)["bookable"], false);
+    let mut visitor = world.visitor().await;
+    let frame = json!({ "type": "explain", "treatment": treatment, "dentist": dentist,
+        "start": noon, "override": ["outside_hours"] });
+    assert_eq!(visitor.ask(frame).await["code"], "forbidden");
+    world.end().await;
+}
+
+#[actix_web::test]
 async fn who_is_refused_hears_what_is_free_instead() {
     let world = World::new().await;
     let start = world.at(2, 9, 0);

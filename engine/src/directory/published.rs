@@ -8,6 +8,7 @@ use schema::ids::{CalendarId, TenantId};
 use super::{Cell, Directory};
 use crate::failure::Failure;
 use crate::scheduling::diary::{Diary, Own};
+use crate::scheduling::gaps::{self, Gaps};
 use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 
@@ -43,6 +44,30 @@ pub(crate) struct Shelves(DashMap<TenantId, Arc<Shelf>>);
 struct Shelf {
     ids: Arc<[CalendarId]>,
     cells: Vec<Option<Arc<Cell>>>,
+    /// Of a practice with so many dentists that it pays.
+    gaps: Option<Arc<Gaps>>,
+}
+
+impl Shelf {
+    fn new(directory: &Directory, book: &RuleBook) -> Self {
+        let ids = book.numbered_calendars();
+        let cells: Vec<_> = ids.iter().map(|id| directory.loaded(*id)).collect();
+        let many = book.providers.len() >= gaps::WORTHWHILE;
+        let gaps = many.then(|| Arc::new(Gaps::new(book)));
+        // Before anything is worked out: what is published from here on is heard of.
+        if let Some(gaps) = &gaps {
+            for (number, cell) in cells.iter().enumerate() {
+                if let Some(cell) = cell {
+                    cell.tell(gaps, number);
+                }
+            }
+        }
+        Self {
+            ids: Arc::clone(ids),
+            cells,
+            gaps,
+        }
+    }
 }
 
 impl Shelves {
@@ -62,10 +87,7 @@ impl Shelves {
             Some(shelf) => shelf,
             None => {
                 directory.ensure(ids).await?;
-                let shelf = Arc::new(Shelf {
-                    ids: Arc::clone(ids),
-                    cells: ids.iter().map(|id| directory.loaded(*id)).collect(),
-                });
+                let shelf = Arc::new(Shelf::new(directory, book));
                 self.0.insert(book.tenant, Arc::clone(&shelf));
                 shelf
             }
@@ -92,6 +114,10 @@ impl Diary for Numbered<'_> {
 
     fn numbered(&self, number: usize, _: CalendarId) -> Option<Arc<Timeline>> {
         Some(self.shelf.cells.get(number)?.as_ref()?.timeline())
+    }
+
+    fn gaps(&self) -> Option<&Gaps> {
+        self.shelf.gaps.as_deref()
     }
 
     fn own(&self) -> &Own {

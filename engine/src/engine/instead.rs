@@ -45,11 +45,10 @@ impl Engine {
             return Ok(Vec::new());
         };
         let search = Search {
-            providers: vec![provider],
             duration: wanted.duration,
             limit: limit.saturating_mul(LOOKED_AT),
             own: wanted.own,
-            ..Search::any(&rules, treatment, range, request.asker)
+            ..Search::of(treatment, vec![provider], range, request.asker)
         };
         let mut slots = self.availability(&rules, &search).await?;
         if let Some(patient) = wanted.patient {

@@ -12,9 +12,11 @@ mod sink;
 mod spans;
 
 use schema::ids::{OperatoryId, ProviderId};
+use schema::models::pattern::Role;
 use schema::span::{DAY, Minute, Span};
 
 use super::diary::{Diary, Own};
+use super::gaps::{self, Gaps};
 use super::placement::{Asker, horizon_days, notice_min, segments, slot_interval_min};
 use super::rejection::Rejection;
 use super::rulebook::{Provider, RuleBook, Seat, Treatment};
@@ -52,11 +54,21 @@ impl<'a> Search<'a> {
     #[must_use]
     pub fn any(book: &'a RuleBook, treatment: &'a Treatment, range: Span, asker: Asker) -> Self {
         let active = book.providers.values().filter(|provider| provider.active);
+        let all = active.filter(|provider| book.offers(provider, treatment));
+        Self::of(treatment, all.collect(), range, asker)
+    }
+
+    /// The earliest slots of a treatment at some providers, in any operatory.
+    #[must_use]
+    pub fn of(
+        treatment: &'a Treatment,
+        providers: Vec<&'a Provider>,
+        range: Span,
+        asker: Asker,
+    ) -> Self {
         Self {
             treatment,
-            providers: active
-                .filter(|provider| book.offers(provider, treatment))
-                .collect(),
+            providers,
             operatories: Vec::new(),
             range,
             duration: None,
@@ -96,15 +108,24 @@ pub fn search(
     now: Minute,
     diary: &dyn Diary,
 ) -> Result<Vec<Slot>, Rejection> {
-    with(book, search, now, diary, false)
+    let many = search.providers.len() >= gaps::WORTHWHILE;
+    let gaps = many.then(|| usable_gaps(diary)).flatten();
+    with(book, search, now, diary, gaps, false)
 }
 
-/// The search, on exact intervals also where cells would do.
+/// The gaps of a diary. They do not tell where there is time when a visit is moved away.
+fn usable_gaps(diary: &dyn Diary) -> Option<&Gaps> {
+    let nothing_moves = diary.own().appointments.is_empty();
+    nothing_moves.then(|| diary.gaps()).flatten()
+}
+
+/// The search where `gaps` let it look; on exact intervals also where cells would do.
 fn with(
     book: &RuleBook,
     search: &Search<'_>,
     now: Minute,
     diary: &dyn Diary,
+    gaps: Option<&Gaps>,
     exact: bool,
 ) -> Result<Vec<Slot>, Rejection> {
     let treatment = search.treatment;
@@ -116,14 +137,17 @@ fn with(
     let Some(window) = window(book, search, now) else {
         return Ok(Vec::new());
     };
+    let needs = Needs::new(&segments, duration);
     let context = Context {
         book,
         search,
         diary,
-        needs: Needs::new(&segments, duration),
+        candidates: Candidate::all(book, search, &needs),
+        needs,
         window,
         interval: slot_interval_min(book, treatment),
         exact,
+        gaps,
     };
     let context = &context;
     Ok(match search.order {
@@ -138,11 +162,14 @@ struct Context<'a> {
     search: &'a Search<'a>,
     diary: &'a dyn Diary,
     needs: Needs,
+    candidates: Vec<Candidate<'a>>,
     /// When a visit may start.
     window: Span,
     /// Minutes between the starts that are offered.
     interval: i64,
     exact: bool,
+    /// Where to look, if that is known.
+    gaps: Option<&'a Gaps>,
 }
 
 impl<'a> Context<'a> {
@@ -155,12 +182,30 @@ impl<'a> Context<'a> {
             .filter(|seat| seat.active && treatment.can_be_done_in(seat.operatory))
             .filter(|seat| wanted.is_empty() || wanted.contains(&seat.operatory))
     }
+}
 
-    /// The providers who can have the visit at all.
-    fn providers(&self) -> impl Iterator<Item = (usize, &'a Provider)> + use<'a> {
-        let (book, search) = (self.book, self.search);
+/// A provider who can have the visit at all. There may be very many: what is asked of each is here.
+struct Candidate<'a> {
+    /// In the search.
+    place: usize,
+    /// Of the calendar in the rule book.
+    number: usize,
+    role: Role,
+    provider: &'a Provider,
+}
+
+impl<'a> Candidate<'a> {
+    fn all(book: &RuleBook, search: &Search<'a>, needs: &Needs) -> Vec<Candidate<'a>> {
         let all = search.providers.iter().copied().enumerate();
-        all.filter(move |(_, one)| one.active && book.offers(one, search.treatment))
+        all.filter(|(_, one)| one.active && book.offers(one, search.treatment))
+            .filter(|(_, one)| needs.of(one.role).is_some())
+            .map(|(place, provider)| Candidate {
+                place,
+                number: provider.number,
+                role: provider.role,
+                provider,
+            })
+            .collect()
     }
 }
 
@@ -200,4 +245,4 @@ fn window(book: &RuleBook, search: &Search<'_>, now: Minute) -> Option<Span> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -6,6 +6,7 @@
 //! page. Pages are shared between the versions of a set, so that a change copies one.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use schema::span::{Minute, Span};
@@ -36,6 +37,12 @@ pub fn word_of(minute: Minute) -> i64 {
 #[must_use]
 pub fn page_of(word: i64) -> i64 {
     word.div_euclid(PAGE)
+}
+
+/// The words of a page.
+#[must_use]
+pub fn words_of(page: i64) -> Range<i64> {
+    page * PAGE..(page + 1) * PAGE
 }
 
 /// The span of a page.
@@ -165,6 +172,14 @@ impl Stretch {
             from: from.div_euclid(CELL),
             cells: (to - from) / CELL,
         }
+    }
+
+    /// The words that it may begin in when the visit starts in one of `words`.
+    #[must_use]
+    pub fn begins_in(self, words: Range<i64>) -> Range<i64> {
+        let first = words.start * WORD + self.from;
+        let last = words.end * WORD - 1 + self.from;
+        first.div_euclid(WORD)..last.div_euclid(WORD) + 1
     }
 
     /// Words before and after a start's own that it may look at.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use schema::ids::{AppointmentId, CalendarId, HoldId, ProviderId, TreatmentId};
-use schema::models::claim::{Claim, ClaimKind, Op};
+use schema::models::claim::{Claim, ClaimKind};
 use schema::span::{DAY, Minute, Span};
 
+use super::gaps::Gaps;
 use super::timeline::Timeline;
 
 /// Claims that count as free: the visit that is being moved, the hold that the asker has.
@@ -66,6 +67,13 @@ pub trait Diary {
     /// who know a quicker way there.
     fn numbered(&self, _number: usize, calendar: CalendarId) -> Option<Arc<Timeline>> {
         self.timeline(calendar)
+    }
+
+    /// Where there may be time, for whoever looks at very many calendars; `None` where nobody keeps
+    /// account of it. They are those of these very timelines, and know nothing of what is the
+    /// asker's own.
+    fn gaps(&self) -> Option<&Gaps> {
+        None
     }
 
     /// What counts as free.
@@ -157,14 +165,6 @@ impl Timeline {
         if own.is_empty() {
             return None;
         }
-        let mine: Vec<Op> = self
-            .overlapping(range)
-            .filter(|claim| own.has(claim))
-            .map(|claim| Op::Del {
-                id: claim.id,
-                span: claim.span,
-            })
-            .collect();
-        (!mine.is_empty()).then(|| self.after(&mine))
+        self.less(range, |claim| own.has(claim))
     }
 }

@@ -57,6 +57,13 @@ pub struct Wish<'a> {
     pub avoid: &'a BTreeSet<CalendarId>,
 }
 
+impl Wish<'_> {
+    /// Whether a rule may be broken: staff has said so.
+    pub(super) fn may_break(&self, rule: Override) -> bool {
+        self.asker == Asker::Staff && self.overrides.contains(&rule)
+    }
+}
+
 /// A visit with a resource for each of its roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
@@ -160,7 +167,7 @@ fn unless_overridden(
     overridden: &mut BTreeSet<Override>,
     refusal: Rejection,
 ) -> Result<(), Rejection> {
-    if wish.asker == Asker::Staff && wish.overrides.contains(&rule) {
+    if wish.may_break(rule) {
         overridden.insert(rule);
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schema::ids::ClaimId;
-use schema::models::claim::{Claim, Op};
+use schema::models::claim::{Claim, ClaimKind, Op};
 use schema::span::{DAY, Minute, Span};
 
 use super::cells::{CELL, Cells};
@@ -19,6 +19,8 @@ pub struct Timeline {
     version: i64,
     pages: BTreeMap<i64, Arc<Page>>,
     busy: Cells,
+    /// How many claims are holds.
+    holds: usize,
 }
 
 /// The claims that touch one week, by start; one that spans weeks is on each of their pages.
@@ -32,6 +34,10 @@ fn page_of(minute: Minute) -> i64 {
 /// The pages that a span touches.
 fn pages_of(span: Span) -> std::ops::RangeInclusive<i64> {
     page_of(span.start())..=page_of(span.end().plus(-1))
+}
+
+fn is_hold(claim: &Claim) -> bool {
+    matches!(claim.kind, ClaimKind::Hold { .. })
 }
 
 impl Timeline {
@@ -80,15 +86,17 @@ impl Timeline {
             page.0.insert(place, Arc::clone(&claim));
         }
         self.busy.add(claim.span);
+        self.holds += usize::from(is_hold(&claim));
     }
 
     fn delete(&mut self, id: ClaimId, span: Span) {
         let known = pages_of(span)
             .filter_map(|number| self.pages.get(&number))
             .find_map(|page| page.0.iter().find(|claim| claim.id == id));
-        let Some(span) = known.map(|claim| claim.span) else {
+        let Some(claim) = known.map(Arc::clone) else {
             return;
         };
+        let span = claim.span;
         for number in pages_of(span) {
             let Some(page) = self.pages.get_mut(&number) else {
                 continue;
@@ -110,6 +118,29 @@ impl Timeline {
             self.busy.add(span);
         }
         self.busy.drop_empty(span);
+        self.holds -= usize::from(is_hold(&claim));
+    }
+
+    /// The timeline less those claims in `range` that are `gone`; `None` when none is.
+    #[must_use]
+    pub fn less(&self, range: Span, gone: impl Fn(&Claim) -> bool) -> Option<Self> {
+        let gone: Vec<Op> = self
+            .overlapping(range)
+            .filter(|claim| gone(claim))
+            .map(|claim| Op::Del {
+                id: claim.id,
+                span: claim.span,
+            })
+            .collect();
+        (!gone.is_empty()).then(|| self.after(&gone))
+    }
+
+    /// The same less its holds, at no cost where there are none.
+    #[must_use]
+    pub fn less_holds(&self, range: Span) -> Option<Self> {
+        (self.holds > 0)
+            .then(|| self.less(range, is_hold))
+            .flatten()
     }
 
     /// The cells that have a taken minute.

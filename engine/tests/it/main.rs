@@ -7,6 +7,7 @@ mod elsewhere;
 mod feed;
 mod holds;
 mod in_doubt;
+mod many;
 mod overload;
 mod overrun;
 mod rules;

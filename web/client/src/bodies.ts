@@ -147,6 +147,8 @@ export interface Explanation {
 	start: Instant;
 	dentist: string;
 	operatory?: string;
+	/** Rules that the booking would override: `outside_hours`, … */
+	override?: string[];
 }
 
 /** A rule or a claim in the way. */
@@ -156,10 +158,14 @@ export interface Reason {
 	start?: Instant;
 	end?: Instant;
 	detail: string;
+	/** A booking with the same `override` is not refused for it. */
+	overridden?: boolean;
 }
 
 export interface Reasons {
 	reasons: Reason[];
+	/** Nothing is in the way but what is overridden. */
+	bookable: boolean;
 }
 
 /** Which occurrences of a series or a recurring block a change is about. */

@@ -84,6 +84,11 @@ pub struct ExplainQuery {
     #[serde(rename = "holdToken")]
     #[param(rename = "holdToken")]
     pub hold_token: Option<String>,
+    /// Codes of rules that the booking would name as overridden, by staff who may do so. Repeated or
+    /// separated by commas for several.
+    #[serde(default, rename = "override", deserialize_with = "list")]
+    #[param(rename = "override", value_type = Option<Vec<String>>)]
+    pub overrides: Vec<String>,
 }
 
 /// A query in which parameters may be repeated.
@@ -189,6 +194,10 @@ mod tests {
             "dentist": [one, two], "order": "best", "clinic": null });
         let query: AvailabilityQuery = serde_json::from_value(frame).unwrap();
         assert_eq!((query.dentist.len(), query.clinic.len()), (2, 0));
+        let frame = serde_json::json!({ "treatment": one, "dentist": two, "start": "a",
+            "override": ["off_grid", "daily_cap"] });
+        let query: ExplainQuery = serde_json::from_value(frame).unwrap();
+        assert_eq!(query.overrides, ["off_grid", "daily_cap"]);
         for wrong in [
             "limit=-1",
             "limit=x",

@@ -7,7 +7,6 @@ use actix::prelude::*;
 use actix_web::web;
 use bytestring::ByteString;
 use chrono::Utc;
-use engine::scheduling::placement::Asker;
 use schema::ids::TenantId;
 
 use super::{BAD_FRAMES_WITHIN, Session};
@@ -110,7 +109,7 @@ impl Session {
                         }
                         Asking::Visitor(visitor) => {
                             let tenant = visitor.practice.tenant;
-                            availability::explain_for(&app, tenant, Asker::Public, &query).await?
+                            availability::explain_to_public(&app, tenant, &query).await?
                         }
                     };
                     Ok(ok(id, explanation))

@@ -123,9 +123,8 @@ impl Course {
         }
         for window in windows {
             let search = Search {
-                providers: providers.clone(),
                 limit: SLOTS_MAX,
-                ..Search::any(&book, treatment, window, Asker::Public)
+                ..Search::of(treatment, providers.clone(), window, Asker::Public)
             };
             let found = self.app.engine.availability(&book, &search).await?;
             self.app.slot_feeds.computed();

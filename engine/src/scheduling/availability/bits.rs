@@ -6,10 +6,11 @@ use schema::models::pattern::Role;
 use schema::span::Span;
 use smallvec::SmallVec;
 
-use super::Context;
 use super::needs::Parts;
 use super::sink::{Found, Sink};
+use super::{Candidate, Context};
 use crate::scheduling::cells::{self, Cells, Stretch};
+use crate::scheduling::gaps::Sieve;
 use crate::scheduling::placement::{Other, daily_cap, equipment, staff};
 use crate::scheduling::rulebook::schedule::Schedule;
 use crate::scheduling::rulebook::{Provider, Seat};
@@ -22,8 +23,8 @@ pub(super) fn search<'a>(context: &Context<'a>, part: Span, sink: &mut impl Sink
     let Some(mut table) = Table::new(context, part) else {
         return false;
     };
-    for (place, provider) in context.providers() {
-        table.search(place, provider, sink);
+    for candidate in &context.candidates {
+        table.search(candidate, sink);
     }
     true
 }
@@ -46,6 +47,8 @@ struct Table<'c, 'a> {
     /// Rows of `count` words: when somebody is there for a role.
     served: Vec<(Role, Option<ClinicId>, Vec<u64>)>,
     scratch: Vec<u64>,
+    /// Who may have time, by the part of the visit that they have.
+    sieves: SmallVec<[(Role, Sieve); 2]>,
 }
 
 /// Rows of words that are made when they are asked for.
@@ -106,15 +109,47 @@ impl<'c, 'a> Table<'c, 'a> {
             fits: Rows::new(0),
             served: Vec::new(),
             scratch: Vec::new(),
+            sieves: SmallVec::new(),
         })
     }
 
-    fn search(&mut self, place: usize, provider: &'a Provider, sink: &mut impl Sink<'a>) {
+    /// Whether a calendar may have the time that a role needs.
+    fn may_have_time(&mut self, role: Role, parts: &Parts, number: usize) -> bool {
+        let Some(gaps) = self.context.gaps else {
+            return true;
+        };
+        let known = self.sieves.iter().find(|(other, _)| *other == role);
+        if let Some((_, sieve)) = known {
+            return sieve.lets_pass(number);
+        }
+        let words = self.first..self.first + self.count as i64;
+        let Some(needed) = parts.longest() else {
+            return true;
+        };
+        let sieve = gaps.sieve(needed, words, self.context.diary);
+        let passes = sieve.lets_pass(number);
+        self.sieves.push((role, sieve));
+        passes
+    }
+
+    fn search(&mut self, candidate: &Candidate<'a>, sink: &mut impl Sink<'a>) {
         let context = self.context;
-        let Some(lead) = context.needs.of(provider.role) else {
+        let &Candidate {
+            place,
+            number,
+            role,
+            provider,
+        } = candidate;
+        let Some(lead) = context.needs.of(role) else {
             return;
         };
-        let seats: SmallVec<[&'a Seat; 8]> = context.seats(provider).collect();
+        if !self.may_have_time(role, lead, number) {
+            return;
+        }
+        let mut seats: SmallVec<[&'a Seat; 8]> = context.seats(provider).collect();
+        if let Some(parts) = context.needs.of(Role::Operatory) {
+            seats.retain(|seat| self.may_have_time(Role::Operatory, parts, seat.number));
+        }
         if seats.is_empty() {
             return;
         }
@@ -152,7 +187,7 @@ impl<'c, 'a> Table<'c, 'a> {
             }
             let own = match own {
                 Some(row) => row,
-                None => *own.insert(self.taken_on(provider.number, provider.calendar)),
+                None => *own.insert(self.taken_on(number, provider.calendar)),
             };
             starts &= !self.meets(&lead.taken_cells, own, word);
             if starts == 0 {
@@ -161,7 +196,7 @@ impl<'c, 'a> Table<'c, 'a> {
             free.clear();
             let mut any = 0;
             for seat in &seats {
-                let found = self.in_seat(starts, provider.role, seat, word);
+                let found = self.in_seat(starts, role, seat, word);
                 if found != 0 {
                     any |= found;
                     free.push((found, seat));

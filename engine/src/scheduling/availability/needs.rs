@@ -41,6 +41,14 @@ impl Parts {
     }
 }
 
+impl Parts {
+    /// The longest part without its buffers: it lies within opening hours, which they need not.
+    pub(super) fn longest(&self) -> Option<Stretch> {
+        let parts = self.worked_cells.iter().copied();
+        parts.max_by_key(|part| part.cells)
+    }
+}
+
 impl Needs {
     pub(super) fn new(segments: &[Segment], duration: i64) -> Self {
         let mut roles: Vec<(Role, Parts)> = Vec::new();

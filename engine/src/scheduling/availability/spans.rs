@@ -5,9 +5,9 @@ use schema::models::pattern::Role;
 use schema::span::{Minute, Span};
 use smallvec::SmallVec;
 
-use super::Context;
 use super::needs::Parts;
 use super::sink::{Found, Sink};
+use super::{Candidate, Context};
 use crate::scheduling::intervals::IntervalSet;
 use crate::scheduling::placement::{Other, daily_cap, equipment, staff};
 use crate::scheduling::rulebook::schedule::Schedule;
@@ -17,7 +17,10 @@ use crate::scheduling::rulebook::{Provider, Seat};
 pub(super) fn search<'a>(context: &Context<'a>, part: Span, sink: &mut impl Sink<'a>) {
     let search = Starts { context, part };
     let grid: Vec<Minute> = context.book.grid().starts(context.interval, part).collect();
-    for (place, provider) in context.providers() {
+    for candidate in &context.candidates {
+        let &Candidate {
+            place, provider, ..
+        } = candidate;
         let Some(lead) = context.needs.of(provider.role) else {
             continue;
         };

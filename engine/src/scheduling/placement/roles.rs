@@ -144,15 +144,22 @@ pub(in crate::scheduling) fn equipment(
         })
 }
 
-/// Whether a machine for the visit, if it needs one, is there and free.
+/// Whether a machine for the visit, if it needs one, is free and there, or may be used outside of
+/// its hours because none is there.
 pub(super) fn is_equipped(wish: &Wish<'_>, operatory: &Operatory, diary: &dyn Diary) -> bool {
     let parts = parts(wish, Role::Equipment);
+    if parts.is_empty() {
+        return true;
+    }
     let taken = taken_by(wish, Role::Equipment);
-    parts.is_empty()
-        || equipment(wish.treatment, operatory.clinic).any(|other| {
-            other.is_there(&parts)
-                && (taken.iter()).all(|span| diary.is_free(other.calendar, *span))
-        })
+    let mut machines = equipment(wish.treatment, operatory.clinic);
+    let is_free = |other: &Other<'_>| {
+        let mut spans = taken.iter();
+        spans.all(|span| diary.is_free(other.calendar, *span))
+    };
+    let any_there = equipment(wish.treatment, operatory.clinic).any(|one| one.is_there(&parts));
+    let outside = !any_there && wish.may_break(Override::OutsideHours);
+    machines.any(|other| (outside || other.is_there(&parts)) && is_free(&other))
 }
 
 /// The time that a role is taken for, buffers included.

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use chrono::{Datelike, Days, NaiveDate};
 use schema::ids::{
-    AppointmentId, AssignmentId, CalendarId, ClaimId, ClinicId, ExceptionId, HoldId, OperatoryId,
-    PatientId, ProviderId, TenantId, TreatmentId,
+    AssignmentId, CalendarId, ClinicId, ExceptionId, HoldId, OperatoryId, ProviderId, TenantId,
+    TreatmentId,
 };
-use schema::models::appointment::Status;
 use schema::models::catalogue as rows;
-use schema::models::claim::{Claim, ClaimKind, HeldVisit, HoldRef, Visit};
+use schema::models::claim::Claim;
 use schema::rules::TenantRows;
 use schema::span::{DAY, Minute, Span};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::history::taken;
 use crate::scheduling::diary::{Diary, Own};
 use crate::scheduling::placement::Asker;
 use crate::scheduling::timeline::Timeline;
@@ -60,10 +60,10 @@ impl Diary for Practice {
 }
 
 /// SplitMix64: small, and the same everywhere.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -72,26 +72,26 @@ impl Random {
     }
 
     /// From `from` to before `to`.
-    fn within(&mut self, from: i64, to: i64) -> i64 {
+    pub fn within(&mut self, from: i64, to: i64) -> i64 {
         from + (self.next() % (to - from) as u64) as i64
     }
 
-    fn one_in(&mut self, n: i64) -> bool {
+    pub fn one_in(&mut self, n: i64) -> bool {
         self.within(0, n) == 0
     }
 
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.within(0, of.len() as i64) as usize]
     }
 
     /// A minute of the day, mostly on the quarter hour.
-    fn minute(&mut self, from: i64, to: i64) -> i64 {
+    pub fn minute(&mut self, from: i64, to: i64) -> i64 {
         let step = self.pick(&[15, 15, 15, 5, 1]);
         self.within(from, to) / step * step
     }
 }
 
-fn id(kind: u128, number: usize) -> Uuid {
+pub fn id(kind: u128, number: usize) -> Uuid {
     Uuid::from_u128(kind << 64 | number as u128)
 }
 
@@ -462,83 +462,6 @@ fn treat(random: &mut Random, found: &mut TenantRows) {
         if random.one_in(2) {
             found.treatment_equipment.push((treatment, device.id));
         }
-    }
-}
-
-/// What is on each calendar of the practice around a day.
-fn taken(random: &mut Random, rows: &TenantRows, day: Span) -> HashMap<CalendarId, Vec<Claim>> {
-    let providers = rows
-        .providers
-        .iter()
-        .map(|one| (one.calendar_id, Some(one.id)));
-    let others = rows.operatories.iter().map(|one| one.calendar_id);
-    let others = others.chain(rows.equipment.iter().map(|one| one.calendar_id));
-    let calendars: Vec<_> = providers.chain(others.map(|id| (id, None))).collect();
-    let mut found = HashMap::new();
-    let mut number = 0;
-    for (calendar, provider) in calendars {
-        let claims: Vec<Claim> = (0..random.within(0, 5))
-            .map(|_| {
-                number += 1;
-                let start = day.start().plus(random.minute(-400, 3000));
-                let span = Span::lasting(start, random.minute(5, 150).max(5)).unwrap();
-                let kind = kind(random, number, provider, rows.treatments[0].id, span);
-                Claim {
-                    id: ClaimId(id(12, number)),
-                    tenant: rows.tenant.id,
-                    span,
-                    kind,
-                }
-            })
-            .collect();
-        found.insert(calendar, claims);
-    }
-    found
-}
-
-/// Overlaps are as good as anything else: only what is free matters.
-fn kind(
-    random: &mut Random,
-    number: usize,
-    provider: Option<ProviderId>,
-    treatment: TreatmentId,
-    span: Span,
-) -> ClaimKind {
-    let provider = provider.unwrap_or(ProviderId(id(4, 0)));
-    let treatment = match random.one_in(3) {
-        true => TreatmentId(id(8, 1)),
-        false => treatment,
-    };
-    // A buffer before, and minutes after it.
-    let visit = Span::new(span.start().plus(2), span.end().plus(3)).unwrap_or(span);
-    match random.within(0, 6) {
-        0 => ClaimKind::Block,
-        1 => ClaimKind::External,
-        2 => ClaimKind::Hold {
-            hold: HoldRef {
-                id: HoldId(id(20, random.pick(&[0, 0, number]))),
-                expires_at: span.end().to_utc(),
-                visit: Some(HeldVisit {
-                    provider,
-                    treatment,
-                    start: visit.start(),
-                }),
-                holder: None,
-            },
-        },
-        _ => ClaimKind::Appointment {
-            visit: Visit {
-                id: AppointmentId(id(13, number / 2)),
-                version: 1,
-                status: Status::Scheduled,
-                span: visit,
-                patient: PatientId(id(14, 0)),
-                provider,
-                operatory: OperatoryId(id(5, 0)),
-                treatment,
-                series: None,
-            },
-        },
     }
 }
 
