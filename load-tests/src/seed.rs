@@ -103,6 +103,14 @@ impl Practice {
         id(Kind::Patient, self.number * self.size.patients + number)
     }
 
+    /// The number of a patient of this practice.
+    #[must_use]
+    pub fn number_of(self, patient: Uuid) -> Option<u64> {
+        let of_all = u64::try_from(patient.as_u128() & u128::from(u32::MAX)).ok()?;
+        let number = of_all.checked_sub(self.number * self.size.patients)?;
+        (number < self.size.patients && self.patient(number) == patient).then_some(number)
+    }
+
     /// Dentist and operatory for 30 minutes.
     #[must_use]
     pub fn short(self) -> Uuid {
@@ -256,6 +264,8 @@ mod tests {
             calendar_of(practice.patient(4)),
             id(Kind::PatientCalendar, 14)
         );
+        assert_eq!(practice.number_of(practice.patient(4)), Some(4));
+        assert_eq!(practice.number_of(size.practice(1).patient(4)), None);
     }
 
     #[test]
