@@ -50,7 +50,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
-    /// Short versions of all the others (this is what no scenario means)
+    /// Short versions of most of the others (this is what no scenario means)
     All,
     /// A day of a city: searches, bookings, moves, cancellations in many practices, and how long each
     /// takes

@@ -164,6 +164,7 @@ fn over_time(above: &Area<'_>, below: &Area<'_>, seconds: &[Second]) -> Outcome<
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .label_style(("sans-serif", TEXT))
+        .y_labels(6)
         .x_desc("seconds")
         .y_desc("answers a second")
         .x_label_formatter(&|second: &f64| format!("{second:.0}"))
@@ -215,7 +216,8 @@ fn times(area: &Area<'_>, axes: &Axes, lines: Vec<Line>) -> Outcome<()> {
     }
     // Whole powers of ten, so that the axis has labels.
     let (from, to) = (power(least, f64::floor), power(most, f64::ceil));
-    let to = to.max(from * 10.0);
+    // A little less than the power itself, which would be left without its label.
+    let (from, to) = (from * 0.999, to.max(from * 10.0));
     let mut chart = ChartBuilder::on(area)
         .margin(MARGIN)
         .x_label_area_size(LABELS_BELOW)
