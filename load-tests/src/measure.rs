@@ -243,10 +243,14 @@ impl Meter {
             latency.p50,
             latency.p99
         );
-        for (name, of_kind) in &mut state.kinds {
+        let kinds = state.kinds.iter_mut().map(|(name, of_kind)| {
             let p99 = Latency::of(&of_kind.recent).p99;
             of_kind.recent.reset();
-            line.push_str(&format!("  {name} {p99:.1}"));
+            format!("{name} {p99:.1}")
+        });
+        let kinds: Vec<String> = kinds.collect();
+        if !kinds.is_empty() {
+            line.push_str(&format!(" ({})", kinds.join(", ")));
         }
         let errors: u64 = state.errors.values().sum();
         line.push_str(&format!("  errors {errors}"));
