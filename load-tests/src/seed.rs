@@ -103,12 +103,10 @@ impl Practice {
         id(Kind::Patient, self.number * self.size.patients + number)
     }
 
-    /// The number of a patient of this practice.
+    /// The number of a patient of this practice, by looking at each: for practices with few.
     #[must_use]
     pub fn number_of(self, patient: Uuid) -> Option<u64> {
-        let of_all = u64::try_from(patient.as_u128() & u128::from(u32::MAX)).ok()?;
-        let number = of_all.checked_sub(self.number * self.size.patients)?;
-        (number < self.size.patients && self.patient(number) == patient).then_some(number)
+        (0..self.size.patients).find(|number| self.patient(*number) == patient)
     }
 
     /// Dentist and operatory for 30 minutes.
