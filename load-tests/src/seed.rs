@@ -277,7 +277,7 @@ mod tests {
     fn an_id_is_spelled_as_in_sql() {
         assert_eq!(
             id(Kind::Patient, 255).to_string(),
-            "0000000c-0000-4000-8000-0000000000ff"
+            "9942374f-0000-4000-8000-00000000000c"
         );
     }
 }
