@@ -1,10 +1,11 @@
-//! A client as the server sees one: a connection, and commands on it one after the other.
+//! A client as the server sees one: a connection, and commands and questions on it one after the other.
 
 mod rest;
 pub mod socket;
 
 use std::net::SocketAddr;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,10 +14,15 @@ pub use socket::Socket;
 
 use crate::diary::Booking;
 
+/// What a visit is when its patient has said that they will come.
+pub const CONFIRMED: &str = "confirmed";
+/// What a cancelled visit is.
+pub const CANCELLED: &str = "cancelled";
+
 /// How a client talks to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// `POST` and `PATCH` over HTTP keep-alive.
+    /// Requests over HTTP keep-alive.
     Rest,
     /// Frames of `denticloud.v1`.
     Socket,
@@ -40,8 +46,36 @@ pub enum Command {
         appointment: Uuid,
         text: String,
     },
+    /// To the time, the dentist and the operatory of `to`.
+    Move {
+        appointment: Uuid,
+        to: Booking,
+    },
     Cancel {
         appointment: Uuid,
+    },
+    /// The patient has said that they will come.
+    Confirm {
+        appointment: Uuid,
+    },
+}
+
+/// Something that a client wants to see.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// Free starts of a treatment.
+    Free {
+        treatment: Uuid,
+        /// Any of the practice without.
+        dentist: Option<Uuid>,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    },
+    /// What is in a calendar.
+    Calendar {
+        calendar: Uuid,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
     },
 }
 
@@ -60,7 +94,23 @@ pub enum Answer {
     Lost(String),
 }
 
+impl From<Lost> for Answer {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost.0)
+    }
+}
+
 impl Answer {
+    /// The code of what is no success.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Done { .. } => None,
+            Self::Refused { code } => Some(code),
+            Self::Lost(_) => Some("lost"),
+        }
+    }
+
     /// Whether the same command may be sent again with the same key.
     #[must_use]
     pub fn may_retry(&self) -> bool {
@@ -111,6 +161,17 @@ impl Client {
         answer.unwrap_or_else(|lost| Answer::Lost(lost.0))
     }
 
+    /// Asks a question; answers how many slots, or entries, there are.
+    ///
+    /// # Errors
+    /// The answer, where it is none to the question.
+    pub async fn ask(&mut self, question: &Question) -> Result<usize, Answer> {
+        match self {
+            Self::Rest(rest) => rest.ask(question).await,
+            Self::Socket(socket) => socket.look(question).await,
+        }
+    }
+
     /// Does what a client does between commands: a socket answers pings. Ends only when the
     /// connection does.
     pub async fn idle(&mut self) -> Lost {
@@ -125,6 +186,17 @@ impl Client {
     }
 }
 
+impl Booking {
+    /// The body of a reschedule.
+    fn as_new_time(&self) -> Value {
+        json!({
+            "start": self.start,
+            "dentistId": self.dentist_id,
+            "operatoryId": self.operatory_id,
+        })
+    }
+}
+
 impl Command {
     /// As a frame without number.
     fn frame(&self, key: Option<&str>) -> Value {
@@ -133,8 +205,17 @@ impl Command {
             Self::Note { appointment, text } => {
                 json!({ "type": "editNotes", "appointmentId": appointment, "notes": text })
             }
+            Self::Move { appointment, to } => {
+                let mut frame = to.as_new_time();
+                frame["type"] = "reschedule".into();
+                frame["appointmentId"] = json!(appointment);
+                frame
+            }
             Self::Cancel { appointment } => {
                 json!({ "type": "cancel", "appointmentId": appointment })
+            }
+            Self::Confirm { appointment } => {
+                json!({ "type": "setStatus", "appointmentId": appointment, "status": CONFIRMED })
             }
         };
         if let Some(key) = key {

@@ -1,6 +1,9 @@
-//! Free slots to book: each is handed out once, scattered over a year as real visits are.
+//! Free slots to book, scattered over a year as real visits are: each is one client's, until it is
+//! given back.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -34,7 +37,18 @@ pub struct Diary {
     dentists: u64,
     patients: u64,
     today: DateTime<Utc>,
-    next: AtomicU64,
+    /// Whose turn it is.
+    turn: AtomicU64,
+    /// Of each patient: no two of them have slots at the same time.
+    slots: Vec<Mutex<Slots>>,
+}
+
+/// The slots of one patient.
+#[derive(Debug, Default)]
+struct Slots {
+    /// Handed out so far.
+    count: u64,
+    given_back: VecDeque<Booking>,
 }
 
 impl Diary {
@@ -45,7 +59,8 @@ impl Diary {
             dentists,
             patients,
             today,
-            next: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
+            slots: (0..patients).map(|_| Mutex::default()).collect(),
         }
     }
 
@@ -55,18 +70,45 @@ impl Diary {
         dentists * SLOTS
     }
 
-    /// A slot that nobody else gets, or `None` when all are handed out. Visits at the same time are
-    /// different patients'.
+    /// A slot that nobody else gets, for the next patient, or `None` when all are handed out. Visits
+    /// at the same time are different patients'.
     pub fn next(&self) -> Option<Booking> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let patient = self.turn.fetch_add(1, Ordering::Relaxed) % self.patients;
+        self.slot_for(patient)
+    }
+
+    /// Another slot for the patient of `booking`, that nobody else gets.
+    pub fn another(&self, booking: &Booking) -> Option<Booking> {
+        self.slot_for(self.practice.number_of(booking.patient_id)?)
+    }
+
+    /// The slot is free again: somebody else may get it now.
+    pub fn give_back(&self, booking: Booking) {
+        let patient = self.practice.number_of(booking.patient_id);
+        let slots = patient.and_then(|patient| self.slots.get(usize::try_from(patient).ok()?));
+        if let Some(slots) = slots {
+            let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.given_back.push_back(booking);
+        }
+    }
+
+    /// What has been given back comes first: the server must know by then that it is free.
+    fn slot_for(&self, patient: u64) -> Option<Booking> {
+        let slots = self.slots.get(usize::try_from(patient).ok()?)?;
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(booking) = slots.given_back.pop_front() {
+            return Some(booking);
+        }
+        let number = slots.count * self.patients + patient;
         let (chair, turn) = (number % self.dentists, number / self.dentists);
         if turn >= SLOTS {
             return None;
         }
+        slots.count += 1;
         let slot = turn * STRIDE % SLOTS;
         let (day, half_hour) = (slot / SLOTS_PER_DAY, slot % SLOTS_PER_DAY);
         Some(Booking {
-            patient_id: self.practice.patient(number % self.patients),
+            patient_id: self.practice.patient(patient),
             dentist_id: self.practice.dentist(chair).id,
             treatment_id: self.practice.short(),
             operatory_id: self.practice.operatory(chair).id,
@@ -122,5 +164,23 @@ mod tests {
             assert!(patients.insert((booking.patient_id, booking.start)));
         }
         assert_eq!(chairs.len() as u64, Diary::capacity(2));
+    }
+
+    #[test]
+    fn what_is_given_back_is_handed_out_again_to_the_same_patient() {
+        let size = Size {
+            tenants: 2,
+            dentists: 2,
+            patients: 20,
+        };
+        let diary = Diary::new(size.practice(1), 2, 20, Utc::now());
+        let one = diary.next().unwrap();
+        let other = diary.another(&one).unwrap();
+        assert_eq!(other.patient_id, one.patient_id);
+        assert_ne!(other.start, one.start);
+        diary.give_back(one.clone());
+        assert_ne!(diary.next().unwrap().patient_id, one.patient_id);
+        assert_eq!(diary.another(&other), Some(one.clone()));
+        assert_ne!(diary.another(&other), Some(one));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -22,6 +22,7 @@ type Slot = (Uuid, DateTime<Utc>);
 #[derive(Debug)]
 struct Visit {
     slot: Slot,
+    status: Option<&'static str>,
     /// Commands that were answered as done, the booking among them: the appointment's version.
     commands: i64,
 }
@@ -30,6 +31,8 @@ struct Visit {
 struct Book {
     visits: HashMap<Uuid, Visit>,
     unanswered: HashSet<Slot>,
+    /// Appointments with a command that was never answered: where they are is not known.
+    unsure: HashSet<Uuid>,
     faults: Faults,
 }
 
@@ -64,12 +67,14 @@ struct Row {
     start_at: DateTime<Utc>,
     #[diesel(sql_type = BigInt)]
     version: i64,
+    #[diesel(sql_type = Text)]
+    status: String,
     /// Commands on it, by the append-only log of who did what.
     #[diesel(sql_type = BigInt)]
     commands: i64,
 }
 
-const ROWS: &str = "SELECT a.id, a.provider_id, a.start_at, a.version, \
+const ROWS: &str = "SELECT a.id, a.provider_id, a.start_at, a.version, a.status, \
     coalesce(l.commands, 0) AS commands FROM appointments a \
     LEFT JOIN (SELECT subject_id, count(*) AS commands FROM audit_log GROUP BY 1) l \
     ON l.subject_id = a.id";
@@ -82,10 +87,12 @@ impl Ledger {
     /// A booking was acknowledged.
     pub fn booked(&self, appointment: Uuid, booking: &Booking) {
         let slot = (booking.dentist_id, booking.start);
-        let before = self
-            .lock()
-            .visits
-            .insert(appointment, Visit { slot, commands: 1 });
+        let visit = Visit {
+            slot,
+            status: None,
+            commands: 1,
+        };
+        let before = self.lock().visits.insert(appointment, visit);
         if before.is_some() {
             self.fault(format!("two bookings were answered with {appointment}"));
         }
@@ -93,10 +100,31 @@ impl Ledger {
 
     /// A change of an appointment was acknowledged, with the version that it has now.
     pub fn changed(&self, appointment: Uuid, version: i64) {
+        self.change(appointment, version, |_| {});
+    }
+
+    /// As [`Self::changed`], and it is somewhere else now.
+    pub fn moved(&self, appointment: Uuid, version: i64, to: &Booking) {
+        let slot = (to.dentist_id, to.start);
+        self.change(appointment, version, |visit| visit.slot = slot);
+    }
+
+    /// As [`Self::changed`], and it has that status now.
+    pub fn became(&self, appointment: Uuid, version: i64, status: &'static str) {
+        self.change(appointment, version, |visit| visit.status = Some(status));
+    }
+
+    /// A change of an appointment was never answered: it may have taken effect or not.
+    pub fn unsure(&self, appointment: Uuid) {
+        self.lock().unsure.insert(appointment);
+    }
+
+    fn change(&self, appointment: Uuid, version: i64, change: impl FnOnce(&mut Visit)) {
         let told = match self.lock().visits.get_mut(&appointment) {
             None => None,
             Some(visit) => {
                 visit.commands += 1;
+                change(visit);
                 Some(visit.commands)
             }
         };
@@ -165,8 +193,12 @@ impl Book {
                 continue;
             };
             found.insert(slot);
+            if self.unsure.contains(&row.id) {
+                continue;
+            }
+            let is_as_told = visit.status.is_none_or(|status| status == row.status);
             let committed = row.version.min(row.commands);
-            if slot != visit.slot || committed < visit.commands {
+            if slot != visit.slot || committed < visit.commands || !is_as_told {
                 balance.lost += 1;
             } else if row.version.max(row.commands) > visit.commands {
                 balance.duplicated += 1;
@@ -199,6 +231,7 @@ mod tests {
             provider_id: slot.0,
             start_at: slot.1,
             version,
+            status: "cancelled".to_owned(),
             commands,
         }
     }
@@ -230,6 +263,27 @@ mod tests {
         check(&[one(), two(), row(4, slot(4), 1, 1)], 0, 1);
         let (three, four) = (row(3, slot(3), 1, 1), row(4, slot(3), 1, 1));
         check(&[one(), two(), three, four], 0, 1);
+        assert_eq!(ledger.faults().count, 0);
+    }
+
+    #[test]
+    fn where_it_was_moved_and_what_it_became_is_compared() {
+        let slot = |number| (Uuid::from_u128(number), DateTime::<Utc>::UNIX_EPOCH);
+        let ledger = Ledger::default();
+        ledger.booked(Uuid::from_u128(1), &booking(slot(1)));
+        ledger.moved(Uuid::from_u128(1), 2, &booking(slot(2)));
+        let check = |at, version, lost| {
+            let row = row(1, slot(at), version, version);
+            assert_eq!(ledger.lock().balance(&[row]).lost, lost);
+        };
+        check(2, 2, 0);
+        check(1, 2, 1);
+        ledger.became(Uuid::from_u128(1), 3, "confirmed");
+        check(2, 3, 1);
+        ledger.became(Uuid::from_u128(1), 4, "cancelled");
+        check(2, 4, 0);
+        ledger.unsure(Uuid::from_u128(1));
+        check(1, 3, 0);
         assert_eq!(ledger.faults().count, 0);
     }
 }

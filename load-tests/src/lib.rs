@@ -7,6 +7,7 @@
 //! and ends with a [`report`] whose last line is the [`verdict`].
 
 pub mod bare;
+pub mod city;
 pub mod client;
 pub mod cluster;
 pub mod database;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use load_tests::report::{Summary, write_json};
 use load_tests::scenario::{
-    self, availability, compare, direct, fanout, faults, kill, nodes, patients, rush, steady,
+    self, availability, compare, direct, fanout, faults, kill, nodes, patients, rush, soak, steady,
     tenants, widgets,
 };
 use load_tests::stage::Setup;
@@ -50,10 +50,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
-    /// Short versions of all the others (this is what no scenario means)
+    /// Short versions of most of the others (this is what no scenario means)
     All,
-    /// Clients book free slots in many practices: bookings per second and their latency
+    /// A day of a city: searches, bookings, moves, cancellations in many practices, and how long each
+    /// takes
     Steady(steady::Options),
+    /// The same for as long as one likes, with the server's memory
+    Soak(soak::Options),
     /// Searches over REST beside a static answer of the same size
     Availability(availability::Options),
     /// All clients want one slot: one winner in each round
@@ -171,7 +174,8 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
     };
     let played = match &arguments.scenario {
         None | Some(Scenario::All) => scenario::all(&setup, seed, &mut tell).await,
-        Some(Scenario::Steady(options)) => steady::run(&setup, options, seed).await.map(&mut tell),
+        Some(Scenario::Steady(options)) => steady::run(&setup, options, seed, &mut tell).await,
+        Some(Scenario::Soak(options)) => soak::run(&setup, options, seed, &mut tell).await,
         Some(Scenario::Patients(options)) => {
             patients::run(&setup, options, seed).await.map(&mut tell)
         }
@@ -182,7 +186,7 @@ async fn run(arguments: Arguments) -> Outcome<bool> {
         Some(Scenario::Tenants(options)) => tenants::run(&setup, options, seed)
             .await
             .map(|summaries| summaries.into_iter().for_each(&mut tell)),
-        Some(Scenario::Direct(options)) => direct::run(&setup, options, seed).await.map(&mut tell),
+        Some(Scenario::Direct(options)) => direct::run(&setup, options, seed, &mut tell).await,
         Some(Scenario::Compare(options)) => compare::run(&setup, options, seed, &mut tell).await,
         Some(Scenario::Kill(options)) => kill::run(&setup, options, seed)
             .await

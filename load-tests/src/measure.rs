@@ -20,6 +20,7 @@ const DIGITS: u8 = 3;
 pub struct Meter {
     /// Answers to what was due earlier are not counted: the server was cold.
     from: Instant,
+    empty: Histogram<u64>,
     state: Mutex<State>,
 }
 
@@ -28,11 +29,21 @@ struct State {
     whole: Histogram<u64>,
     /// Since the last progress line.
     recent: Histogram<u64>,
+    kinds: BTreeMap<&'static str, OfKind>,
     done: u64,
-    /// Answers in each second since `from`.
-    by_second: Vec<u64>,
+    /// The seconds since `from` that are over.
+    seconds: Vec<Second>,
+    /// The one that is not: answers in it.
+    second: Histogram<u64>,
     errors: BTreeMap<String, u64>,
     last: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct OfKind {
+    whole: Histogram<u64>,
+    recent: Histogram<u64>,
+    done: u64,
 }
 
 /// Microseconds since 1970, by this machine's clock.
@@ -90,17 +101,41 @@ pub struct Totals {
     pub seconds: f64,
     pub latency: Latency,
     pub errors: BTreeMap<String, u64>,
+    /// Where there are several kinds of commands.
+    pub kinds: BTreeMap<&'static str, Kind>,
     pub course: Course,
 }
+
+/// What a kind of commands came to.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kind {
+    pub done: u64,
+    pub per_second: f64,
+    pub latency_ms: Latency,
+}
+
+/// Quantiles, from 0 to 1, each with its time in milliseconds.
+pub type Quantiles = Vec<(f64, f64)>;
 
 /// What is plotted: how times are spread, and how the run went.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Course {
-    /// Quantiles, from 0 to 1, each with its time in milliseconds.
-    pub latency_ms: Vec<(f64, f64)>,
-    /// Answers in each second.
-    pub by_second: Vec<u64>,
+    pub latency_ms: Quantiles,
+    /// Where there are several kinds of commands.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<&'static str, Quantiles>,
+    /// Each second of the run, one after the other.
+    pub seconds: Vec<Second>,
+}
+
+/// Answers in a second, and their times in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Second {
+    pub answers: u64,
+    pub p50: f64,
+    pub p99: f64,
 }
 
 /// Steps of a plotted spread between two powers of ten of what is left above.
@@ -108,20 +143,15 @@ const STEPS: u32 = 8;
 /// Powers of ten: the last one is 99.99 %.
 const DECADES: u32 = 4;
 
-impl Course {
-    fn of(histogram: &Histogram<u64>, by_second: &[u64]) -> Self {
-        if histogram.is_empty() {
-            return Self::default();
-        }
-        let quantiles = (0..=STEPS * DECADES)
-            .map(|step| 1.0 - 10_f64.powf(-f64::from(step) / f64::from(STEPS)));
-        Self {
-            latency_ms: quantiles
-                .map(|at| (at, histogram.value_at_quantile(at) as f64 / 1000.0))
-                .collect(),
-            by_second: by_second.to_vec(),
-        }
+/// Nothing, of no answers.
+fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
+    if histogram.is_empty() {
+        return Quantiles::new();
     }
+    (0..=STEPS * DECADES)
+        .map(|step| 1.0 - 10_f64.powf(-f64::from(step) / f64::from(STEPS)))
+        .map(|at| (at, histogram.value_at_quantile(at) as f64 / 1000.0))
+        .collect()
 }
 
 impl Meter {
@@ -133,11 +163,14 @@ impl Meter {
         let histogram = Histogram::new_with_max(LONGEST_US, DIGITS)?;
         Ok(Self {
             from,
+            empty: histogram.clone(),
             state: Mutex::new(State {
                 whole: histogram.clone(),
-                recent: histogram,
+                recent: histogram.clone(),
+                kinds: BTreeMap::new(),
                 done: 0,
-                by_second: Vec::new(),
+                seconds: Vec::new(),
+                second: histogram,
                 errors: BTreeMap::new(),
                 last: None,
             }),
@@ -151,6 +184,16 @@ impl Meter {
     /// Takes an answer to a command that was due at `due`: the time counts from there, also where
     /// the client got to sending it only later.
     pub fn record(&self, due: Instant, answer: &Answer) {
+        self.take(None, due, answer.error());
+    }
+
+    /// As [`Self::record`], of one kind of several, told apart by name; with the code of what was no
+    /// success.
+    pub fn record_as(&self, kind: &'static str, due: Instant, error: Option<&str>) {
+        self.take(Some(kind), due, error);
+    }
+
+    fn take(&self, kind: Option<&'static str>, due: Instant, error: Option<&str>) {
         let now = Instant::now();
         if due < self.from {
             return;
@@ -161,17 +204,22 @@ impl Meter {
         state.last = Some(now);
         state.whole.saturating_record(took);
         state.recent.saturating_record(took);
-        let second = usize::try_from(now.duration_since(self.from).as_secs()).unwrap_or(0);
-        if state.by_second.len() <= second {
-            state.by_second.resize(second + 1, 0);
+        state.turn_to(now.duration_since(self.from).as_secs());
+        state.second.saturating_record(took);
+        let done = u64::from(error.is_none());
+        state.done += done;
+        if let Some(name) = kind {
+            let of_kind = state.kinds.entry(name).or_insert_with(|| OfKind {
+                whole: self.empty.clone(),
+                recent: self.empty.clone(),
+                done: 0,
+            });
+            of_kind.whole.saturating_record(took);
+            of_kind.recent.saturating_record(took);
+            of_kind.done += done;
         }
-        if let Some(count) = state.by_second.get_mut(second) {
-            *count += 1;
-        }
-        match answer {
-            Answer::Done { .. } => state.done += 1,
-            Answer::Refused { code } => *state.errors.entry(code.clone()).or_default() += 1,
-            Answer::Lost(_) => *state.errors.entry("lost".to_owned()).or_default() += 1,
+        if let Some(code) = error {
+            *state.errors.entry(code.to_owned()).or_default() += 1;
         }
     }
 
@@ -188,14 +236,25 @@ impl Meter {
         let latency = Latency::of(&state.recent);
         let count = state.recent.len() as f64;
         state.recent.reset();
-        let errors: u64 = state.errors.values().sum();
-        format!(
-            "{:>4.0} s  {:>7.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  errors {errors}",
+        let mut line = format!(
+            "{:>4.0} s  {:>7.0}/s  p50 {:>6.2} ms  p99 {:>6.2} ms",
             passed.as_secs_f64(),
             count / since_last.as_secs_f64(),
             latency.p50,
             latency.p99
-        )
+        );
+        let kinds = state.kinds.iter_mut().map(|(name, of_kind)| {
+            let p99 = Latency::of(&of_kind.recent).p99;
+            of_kind.recent.reset();
+            format!("{name} {p99:.1}")
+        });
+        let kinds: Vec<String> = kinds.collect();
+        if !kinds.is_empty() {
+            line.push_str(&format!(" ({})", kinds.join(", ")));
+        }
+        let errors: u64 = state.errors.values().sum();
+        line.push_str(&format!("  errors {errors}"));
+        line
     }
 
     /// Everything that counted.
@@ -203,12 +262,55 @@ impl Meter {
     pub fn totals(&self) -> Totals {
         let state = self.lock();
         let last = state.last.unwrap_or(self.from);
+        let seconds = last.duration_since(self.from).as_secs_f64();
+        let kinds = state.kinds.iter();
+        let summed = kinds.clone().map(|(name, of_kind)| {
+            let kind = Kind {
+                done: of_kind.done,
+                per_second: of_kind.done as f64 / seconds.max(f64::EPSILON),
+                latency_ms: Latency::of(&of_kind.whole),
+            };
+            (*name, kind)
+        });
+        let mut over = state.seconds.clone();
+        // The last one, unless it is too short to compare.
+        if seconds.fract() > 0.5 {
+            over.push(Second::of(&state.second));
+        }
         Totals {
             done: state.done,
-            seconds: last.duration_since(self.from).as_secs_f64(),
+            seconds,
             latency: Latency::of(&state.whole),
             errors: state.errors.clone(),
-            course: Course::of(&state.whole, &state.by_second),
+            kinds: summed.collect(),
+            course: Course {
+                latency_ms: quantiles(&state.whole),
+                kinds: kinds
+                    .map(|(name, of_kind)| (*name, quantiles(&of_kind.whole)))
+                    .collect(),
+                seconds: over,
+            },
+        }
+    }
+}
+
+impl State {
+    /// Seconds that are over are closed; clocks of several threads do not lead back.
+    fn turn_to(&mut self, second: u64) {
+        while (self.seconds.len() as u64) < second {
+            self.seconds.push(Second::of(&self.second));
+            self.second.reset();
+        }
+    }
+}
+
+impl Second {
+    fn of(histogram: &Histogram<u64>) -> Self {
+        let Latency { p50, p99, .. } = Latency::of(histogram);
+        Self {
+            answers: histogram.len(),
+            p50,
+            p99,
         }
     }
 }

@@ -7,8 +7,12 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use crate::Outcome;
-use crate::measure::{Course, Latency, Totals};
+use crate::measure::{Course, Kind, Latency, Totals};
 use crate::verdict::Verdict;
+
+/// Above the kinds of commands.
+const KINDS: &str =
+    "  of these              done  a second   p50, ms   p99, ms p99.9, ms   max, ms";
 
 /// Something seen, with its name.
 pub type Fact = (&'static str, f64);
@@ -29,6 +33,9 @@ pub struct Summary {
     pub seconds: f64,
     pub per_second: f64,
     pub latency_ms: Latency,
+    /// The same of each kind of commands, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<&'static str, Kind>,
     /// Answers that were no success, by code.
     pub errors: BTreeMap<String, u64>,
     /// What else was seen, by name.
@@ -55,6 +62,7 @@ impl Summary {
             seconds: totals.seconds,
             per_second: totals.done as f64 / totals.seconds.max(f64::EPSILON),
             latency_ms: totals.latency,
+            kinds: totals.kinds,
             errors: totals.errors,
             facts: facts.into_iter().collect(),
             course: totals.course,
@@ -86,6 +94,24 @@ impl fmt::Display for Summary {
         ] {
             line(name, format!("{value:.2}"))?;
         }
+        if !self.kinds.is_empty() {
+            writeln!(f, "{KINDS}")?;
+        }
+        for (name, kind) in &self.kinds {
+            let Latency {
+                p50,
+                p99,
+                p999,
+                max,
+                ..
+            } = kind.latency_ms;
+            writeln!(
+                f,
+                "    {name:<14} {:>9} {:>9.0} {p50:>9.2} {p99:>9.2} {p999:>9.2} {max:>9.2}",
+                kind.done, kind.per_second
+            )?;
+        }
+        let mut line = |name: &str, value: String| writeln!(f, "  {name:<36} {value:>12}");
         for (code, count) in &self.errors {
             line(&format!("answered {code}"), count.to_string())?;
         }

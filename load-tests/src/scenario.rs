@@ -6,13 +6,16 @@ pub mod direct;
 pub mod fanout;
 pub mod faults;
 pub mod kill;
+pub mod load;
 pub mod nodes;
 pub mod patients;
 pub mod rush;
+pub mod soak;
 pub mod steady;
 pub mod tenants;
 pub mod widgets;
 
+use self::load::Swarm;
 use crate::Outcome;
 use crate::pace::Rate;
 use crate::report::Summary;
@@ -27,19 +30,15 @@ pub async fn all(setup: &Setup, seed: u64, mut tell: impl FnMut(Summary)) -> Out
         seconds: 8,
         ..steady::Options::default()
     };
-    let over_sockets = steady::run(setup, &steady, seed).await?;
-    let half = over_sockets.per_second / 2.0;
-    tell(over_sockets);
-    let calm = steady::Options {
-        rate: Rate::PerSecond(half.max(1.0)),
-        ..steady.clone()
-    };
-    tell(steady::run(setup, &calm, seed).await?);
+    steady::run(setup, &steady, seed, &mut tell).await?;
     let over_rest = steady::Options {
-        rest: true,
+        swarm: Swarm {
+            rest: true,
+            ..Swarm::default()
+        },
         ..steady
     };
-    tell(steady::run(setup, &over_rest, seed).await?);
+    tell(steady::play(setup, &over_rest, Rate::Max, seed).await?);
     for summary in availability::run(setup, &availability::Options::default()).await? {
         tell(summary);
     }

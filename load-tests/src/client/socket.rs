@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -13,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use uuid::Uuid;
 
-use super::{Answer, Command, Lost};
+use super::{Answer, Command, Lost, Question};
 
 /// Far longer than any answer takes: a server that hangs must end the run.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +36,7 @@ pub struct Frame {
     pub kind: String,
     pub code: String,
     pub replay: bool,
-    pub result: Option<Appointment>,
+    pub result: Option<Told>,
     pub calendar: Option<Uuid>,
     pub epoch: String,
     pub prev: i64,
@@ -44,11 +45,13 @@ pub struct Frame {
     pub entries: Vec<Value>,
 }
 
-/// What a command on an appointment answers, as far as it matters here.
-#[derive(Debug, Deserialize)]
-pub struct Appointment {
-    pub id: Uuid,
+/// What a command on an appointment answers, or a search, as far as it matters here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    pub id: Option<Uuid>,
     pub version: i64,
+    pub slots: Option<Vec<IgnoredAny>>,
 }
 
 /// One step of a delta.
@@ -96,14 +99,50 @@ impl Socket {
         key: Option<&str>,
     ) -> Result<Answer, Lost> {
         let frame = self.ask(command.frame(key)).await?;
-        Ok(match (frame.kind.as_str(), frame.result) {
-            ("ok", Some(Appointment { id, version })) => Answer::Done {
-                appointment: id,
-                version,
+        let outcome = frame.result.unwrap_or_default();
+        Ok(match (frame.kind.as_str(), outcome.id) {
+            ("ok", Some(appointment)) => Answer::Done {
+                appointment,
+                version: outcome.version,
                 replay: frame.replay,
             },
             _ => Answer::Refused { code: frame.code },
         })
+    }
+
+    /// A calendar is followed for a moment: its state comes first.
+    pub(super) async fn look(&mut self, question: &Question) -> Result<usize, Answer> {
+        let frame = match question {
+            Question::Free {
+                treatment,
+                dentist,
+                from,
+                to,
+            } => {
+                let mut frame = json!({
+                    "type": "availability", "treatment": treatment, "from": from, "to": to,
+                });
+                if let Some(dentist) = dentist {
+                    frame["dentist"] = json!([dentist]);
+                }
+                self.ask(frame).await?
+            }
+            Question::Calendar { calendar, from, to } => {
+                let range = json!({ "from": from, "to": to });
+                let subscribe =
+                    json!({ "type": "subscribe", "calendar": calendar, "range": range });
+                let state = self.ask(subscribe).await?;
+                let leave = json!({ "type": "unsubscribe", "calendar": calendar });
+                self.ask(leave).await?;
+                state
+            }
+        };
+        let slots = frame.result.unwrap_or_default().slots;
+        match (frame.kind.as_str(), slots) {
+            ("ok", Some(slots)) => Ok(slots.len()),
+            ("snapshot", _) => Ok(frame.entries.len()),
+            _ => Err(Answer::Refused { code: frame.code }),
+        }
     }
 
     /// Sends a frame and answers its number.

@@ -3,8 +3,10 @@
 
 use clap::Args;
 
+use super::load::{Load, Speed, Swarm};
 use super::{direct, steady};
 use crate::Outcome;
+use crate::city::deed::Mix;
 use crate::pace::Rate;
 use crate::report::Summary;
 use crate::stage::Setup;
@@ -94,23 +96,28 @@ async fn pair(
     rate: Rate,
     seed: u64,
 ) -> Outcome<(Summary, Summary)> {
-    let engine = steady::Options {
-        clients: options.clients,
+    let load = Load {
         tenants: options.tenants,
+        rate: Speed::At(rate),
+        ..Load::default()
+    };
+    let engine = steady::Options {
+        load: load.clone(),
+        swarm: Swarm {
+            clients: options.clients,
+            followers: 0,
+            ..Swarm::default()
+        },
+        mix: Mix::Bookings,
         seconds: options.seconds,
-        rate,
-        followers: 0,
-        ..steady::Options::default()
     };
     let baseline = direct::Options {
+        load,
         connections: options.connections,
-        tenants: options.tenants,
         seconds: options.seconds,
-        rate,
-        ..direct::Options::default()
     };
-    let engine = steady::run(setup, &engine, seed).await?;
-    let baseline = direct::run(setup, &baseline, seed).await?;
+    let engine = steady::play(setup, &engine, rate, seed).await?;
+    let baseline = direct::play(setup, &baseline, rate, seed).await?;
     Ok((engine, baseline))
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::task::JoinSet;
 
+use super::load::Load;
 use crate::Outcome;
 use crate::client::Answer;
 use crate::diary::Diary;
@@ -14,47 +15,31 @@ use crate::ledger::Ledger;
 use crate::measure::Meter;
 use crate::pace::{Pace, Rate};
 use crate::report::Summary;
-use crate::seed::{Practice, Size};
+use crate::seed::Practice;
 use crate::stage::{Setup, Stage};
 
 /// How to play it; the same words as `steady`'s mean the same.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
+    #[command(flatten)]
+    pub load: Load,
     /// Connections to the database, each with one transaction at a time
     #[arg(long, default_value_t = 32)]
     pub connections: u64,
-    /// Practices
-    #[arg(long, default_value_t = 50)]
-    pub tenants: u64,
-    /// Dentists, and operatories, of each practice
-    #[arg(long, default_value_t = 2)]
-    pub dentists: u64,
     /// Seconds that are measured
     #[arg(long, default_value_t = 15)]
     pub seconds: u64,
-    /// Seconds before, that are not
-    #[arg(long, default_value_t = 2)]
-    pub warm_up: u64,
-    /// `max`, or bookings a second at random times, whatever the answers
-    #[arg(long, default_value = "max")]
-    pub rate: Rate,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
+            load: Load::default(),
             connections: 32,
-            tenants: 50,
-            dentists: 2,
             seconds: 15,
-            warm_up: 2,
-            rate: Rate::Max,
         }
     }
 }
-
-/// Patients of each practice, as in `steady`.
-const PATIENTS: u64 = 20;
 
 struct Play {
     pace: Pace,
@@ -67,12 +52,24 @@ struct Play {
 ///
 /// # Errors
 /// When it cannot be played to its end.
-pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Summary> {
-    let size = Size {
-        tenants: options.tenants.max(1),
-        dentists: options.dentists.max(1),
-        patients: PATIENTS,
-    };
+pub async fn run(
+    setup: &Setup,
+    options: &Options,
+    seed: u64,
+    mut tell: impl FnMut(Summary),
+) -> Outcome<()> {
+    let at_most = async || play(setup, options, Rate::Max, seed).await;
+    let rate = options.load.rate.find(at_most, &mut tell).await?;
+    tell(play(setup, options, rate, seed).await?);
+    Ok(())
+}
+
+/// Plays it at one rate.
+///
+/// # Errors
+/// When it cannot be played to its end.
+pub async fn play(setup: &Setup, options: &Options, rate: Rate, seed: u64) -> Outcome<Summary> {
+    let (size, warm_up) = (options.load.size(), options.load.warm_up);
     let mut stage = Stage::raise(setup, size).await?;
     let url = stage.without_server().await?.to_owned();
     let practices = (0..size.tenants)
@@ -86,10 +83,10 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Summary
         connected.push(Direct::connect(&url).await?);
     }
 
-    let from = Instant::now() + Duration::from_secs(options.warm_up);
+    let from = Instant::now() + Duration::from_secs(warm_up);
     let until = from + Duration::from_secs(options.seconds);
     let play = Arc::new(Play {
-        pace: Pace::new(options.rate, until, seed),
+        pace: Pace::new(rate, until, seed),
         meter: Meter::new(from)?,
         ledger: Ledger::default(),
         practices,
@@ -98,8 +95,8 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Summary
     for (number, direct) in connected.into_iter().enumerate() {
         working.spawn(work(Arc::clone(&play), number, direct));
     }
-    if options.warm_up > 0 {
-        tokio::time::sleep(Duration::from_secs(options.warm_up) / 2).await;
+    if warm_up > 0 {
+        tokio::time::sleep(Duration::from_secs(warm_up) / 2).await;
         stage.analyse().await?;
     }
     while let Some(done) = working.join_next().await {
@@ -108,8 +105,8 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Summary
     play.meter.not_sent(play.pace.left());
     let verdict = stage.close(&play.ledger, 0).await?;
     let setting = format!(
-        "{} connections, {} practices, {}",
-        options.connections, size.tenants, options.rate
+        "{} connections, {} practices, {rate}",
+        options.connections, size.tenants
     );
     Ok(Summary::new(
         "direct",

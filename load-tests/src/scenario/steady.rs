@@ -1,22 +1,17 @@
-//! Many practices book, each client a free slot after the other: how many bookings a second, and
-//! how long one takes.
+//! A day of a city: at the front desks of many practices people search, look at calendars, book, move,
+//! cancel and confirm, and their clients follow. How many of these a second, and how long each takes.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use tokio::task::JoinSet;
 
+use super::load::{Load, Speed, Swarm};
 use crate::Outcome;
-use crate::client::{Answer, Client, Command, Protocol};
-use crate::diary::Diary;
-use crate::follower::Followers;
-use crate::ledger::Ledger;
-use crate::measure::Meter;
-use crate::pace::{Pace, Rate};
+use crate::city::deed::{AVAILABILITY, BOOKING, Mix};
+use crate::city::{City, Lived, Plan};
+use crate::pace::Rate;
 use crate::report::Summary;
-use crate::seed::{Practice, Size};
-use crate::stage::{Setup, Site, Stage};
+use crate::stage::Setup;
 
 /// Between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -24,185 +19,102 @@ const PROGRESS: Duration = Duration::from_secs(1);
 /// How to play it.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Connections, each with one command at a time
-    #[arg(long, default_value_t = 64)]
-    pub clients: u64,
-    /// Practices. Client n works for practice n, then again from the first: to book in all of them
-    /// there must be as many clients
-    #[arg(long, default_value_t = 50)]
-    pub tenants: u64,
-    /// Dentists, and operatories, of each practice
-    #[arg(long, default_value_t = 2)]
-    pub dentists: u64,
+    #[command(flatten)]
+    pub load: Load,
+    #[command(flatten)]
+    pub swarm: Swarm,
+    /// What is done
+    #[arg(long, value_enum, default_value = "day")]
+    pub mix: Mix,
     /// Seconds that are measured
     #[arg(long, default_value_t = 15)]
     pub seconds: u64,
-    /// Seconds before, that are not; half-way the database looks at how its tables have grown
-    #[arg(long, default_value_t = 2)]
-    pub warm_up: u64,
-    /// `max`, or commands a second at random times, whatever the answers
-    #[arg(long, default_value = "max")]
-    pub rate: Rate,
-    /// Over REST instead of WebSocket
-    #[arg(long)]
-    pub rest: bool,
-    /// Give every booking an idempotency key
-    #[arg(long)]
-    pub keys: bool,
-    /// Practices that somebody follows meanwhile, all their calendars
-    #[arg(long, default_value_t = 4)]
-    pub followers: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            clients: 64,
-            tenants: 50,
-            dentists: 2,
+            load: Load::default(),
+            swarm: Swarm::default(),
+            mix: Mix::Day,
             seconds: 15,
-            warm_up: 2,
-            rate: Rate::Max,
-            rest: false,
-            keys: false,
-            followers: 4,
         }
     }
 }
 
-/// Patients of each practice.
-const PATIENTS: u64 = 20;
+/// At half the maximum rate, in milliseconds.
+const AIMS: [(&str, f64); 2] = [(BOOKING, 20.0), (AVAILABILITY, 5.0)];
 
-struct Play {
-    site: Arc<Site>,
-    pace: Pace,
-    meter: Meter,
-    ledger: Ledger,
-    keys: bool,
-}
-
-/// Plays it.
+/// Plays it; at half the maximum twice, and tells how that compares with what is aimed at.
 ///
 /// # Errors
 /// When it cannot be played to its end.
-pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Summary> {
-    let size = Size {
-        tenants: options.tenants.max(1),
-        dentists: options.dentists.max(1),
-        patients: PATIENTS,
-    };
-    let clients = options.clients.max(1);
-    let protocol = match options.rest {
-        true => Protocol::Rest,
-        false => Protocol::Socket,
-    };
-    let stage = Stage::raise(setup, size).await?;
-    let ready_after = stage.ready_after;
-    let site = Arc::clone(&stage.site);
-    let practices: Vec<Practice> = (0..size.tenants).map(|n| size.practice(n)).collect();
-    let followed = practices.iter().copied().take(count(options.followers));
-    let followers = Followers::start(&site, followed).await?;
-    let diaries: Vec<Arc<Diary>> = practices.iter().map(|p| Arc::new(site.diary(*p))).collect();
-    let mut connected = Vec::new();
-    for number in 0..clients {
-        let place = count(number % size.tenants);
-        let client = site.client(protocol, practices[place]).await?;
-        connected.push((client, practices[place], Arc::clone(&diaries[place])));
+pub async fn run(
+    setup: &Setup,
+    options: &Options,
+    seed: u64,
+    mut tell: impl FnMut(Summary),
+) -> Outcome<()> {
+    let speed = options.load.rate;
+    let at_most = async || play(setup, options, Rate::Max, seed).await;
+    let rate = speed.find(at_most, &mut tell).await?;
+    let summary = play(setup, options, rate, seed).await?;
+    let compared = (speed == Speed::Half).then(|| against_aims(&summary));
+    tell(summary);
+    if let Some(compared) = compared {
+        println!("\n{compared}");
     }
+    Ok(())
+}
 
-    let began = Instant::now();
-    let from = began + Duration::from_secs(options.warm_up);
-    let until = from + Duration::from_secs(options.seconds);
-    let play = Arc::new(Play {
-        site: Arc::clone(&site),
-        pace: Pace::new(options.rate, until, seed),
-        meter: Meter::new(from)?,
-        ledger: Ledger::default(),
-        keys: options.keys,
-    });
-    let mut working = JoinSet::new();
-    for (client, practice, diary) in connected {
-        working.spawn(work(Arc::clone(&play), protocol, client, practice, diary));
+/// How long a booking and a search take, beside the aims.
+fn against_aims(summary: &Summary) -> String {
+    let mut lines = vec!["at half the maximum rate:".to_owned()];
+    for (name, aim) in AIMS {
+        if let Some(kind) = summary.kinds.get(name) {
+            let p99 = kind.latency_ms.p99;
+            let met = if p99 <= aim { "met" } else { "missed" };
+            lines.push(format!(
+                "  p99 of {name:<14} {p99:>8.2} ms, aim {aim:>4.0} ms: {met}"
+            ));
+        }
     }
-    if options.warm_up > 0 {
-        tokio::time::sleep(Duration::from_secs(options.warm_up) / 2).await;
-        stage.analyse().await?;
-    }
-    let progress = tokio::spawn(tell_progress(Arc::clone(&play), from));
-    while let Some(done) = working.join_next().await {
-        done??;
-    }
-    progress.abort();
-    play.meter.not_sent(play.pace.left());
+    let errors: u64 = summary.errors.values().sum();
+    lines.push(format!("  errors {errors:>21}"));
+    lines.join("\n")
+}
 
-    let seen = followers.finish().await?;
-    let verdict = stage.close(&play.ledger, seen.missed).await?;
-    let keys = if options.keys { ", with keys" } else { "" };
-    let setting = format!(
-        "{protocol}, {clients} clients, {} practices, {}{keys}",
-        size.tenants, options.rate
-    );
+/// Plays it at one rate.
+///
+/// # Errors
+/// When it cannot be played to its end.
+pub async fn play(setup: &Setup, options: &Options, rate: Rate, seed: u64) -> Outcome<Summary> {
+    let plan = Plan {
+        swarm: &options.swarm,
+        load: &options.load,
+        mix: options.mix,
+        rate,
+        length: Duration::from_secs(options.seconds),
+        visits_max: usize::MAX,
+    };
+    let mut city = City::open(setup, &plan, seed).await?;
+    city.live(PROGRESS, |_| Ok(String::new())).await?;
+    let Lived {
+        totals,
+        ready_after,
+        seen,
+        verdict,
+    } = city.close().await?;
     let facts = [
         ("server ready after, ms", ready_after.as_millis() as f64),
         ("deltas to followers", seen.deltas as f64),
         ("deltas told again", seen.repeated as f64),
     ];
-    let totals = play.meter.totals();
-    Ok(Summary::new("steady", setting, totals, facts, verdict))
-}
-
-fn count(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-async fn work(
-    play: Arc<Play>,
-    protocol: Protocol,
-    mut client: Client,
-    practice: Practice,
-    diary: Arc<Diary>,
-) -> Outcome<()> {
-    loop {
-        let due = tokio::select! {
-            biased;
-            due = play.pace.next() => due,
-            _ = client.idle() => {
-                client = play.site.client(protocol, practice).await?;
-                continue;
-            }
-        };
-        let Some(due) = due else { return Ok(()) };
-        let Some(booking) = diary.next() else {
-            eprintln!("a practice is full: play with more tenants, or for fewer seconds");
-            return Ok(());
-        };
-        let key = play.keys.then(|| uuid::Uuid::new_v4().to_string());
-        let command = Command::Book(booking.clone());
-        let answer = client.give(&command, key.as_deref()).await;
-        play.meter.record(due, &answer);
-        match answer {
-            Answer::Done { appointment, .. } => play.ledger.booked(appointment, &booking),
-            Answer::Refused { code } if code == "outcome_unknown" => {
-                play.ledger.unanswered(&booking);
-            }
-            Answer::Refused { .. } => {}
-            Answer::Lost(_) => {
-                play.ledger.unanswered(&booking);
-                client = play.site.client(protocol, practice).await?;
-            }
-        }
-    }
-}
-
-/// A line for every interval from `began` on.
-async fn tell_progress(play: Arc<Play>, began: Instant) {
-    let mut tick = tokio::time::interval_at(began.into(), PROGRESS);
-    let mut last = began;
-    tick.tick().await;
-    loop {
-        tick.tick().await;
-        let now = Instant::now();
-        eprintln!("{}", play.meter.progress(now - began, now - last));
-        last = now;
-    }
+    Ok(Summary::new(
+        "steady",
+        plan.to_string(),
+        totals,
+        facts,
+        verdict,
+    ))
 }

@@ -264,6 +264,9 @@ impl Store for Port {
     fn present<'a>(&'a self, asked: &'a present::Asked) -> Asked<'a, Present> {
         self.read(move |state| {
             let mut found = Present::default();
+            if self.database.mutation == Some(Mutation::NoSecondLook) {
+                return found;
+            }
             for id in &asked.calendars {
                 if let Some(row) = state.tables.calendars.get(id) {
                     found.versions.insert(*id, row.version);

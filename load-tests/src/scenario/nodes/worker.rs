@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
 use crate::Outcome;
-use crate::client::{Answer, Client, Command, Lost, Protocol};
+use crate::client::{Answer, CANCELLED, Client, Command, Lost, Protocol};
 use crate::cluster::Cluster;
 use crate::diary::{Booking, Diary};
 use crate::ledger::Ledger;
@@ -204,6 +204,9 @@ impl Worker {
 
     async fn change(&mut self, node: usize, command: &Command, appointment: Uuid) -> Outcome<()> {
         match self.hand().insist(node, command).await? {
+            End::Done { version, .. } if matches!(command, Command::Cancel { .. }) => {
+                self.play.ledger.became(appointment, version, CANCELLED);
+            }
             End::Done { version, .. } => self.play.ledger.changed(appointment, version),
             End::Refused(code) => self.fault(&format!("{code}: {command:?}")),
         }
