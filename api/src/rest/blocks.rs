@@ -8,8 +8,8 @@ use schema::tenancy;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::appointments::{act, answer, seen};
-use crate::actions::{Action, Occurrences};
+use super::appointments::{act, answer, occurrences};
+use crate::actions::Action;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
@@ -32,21 +32,6 @@ pub struct Filter {
     to: String,
     #[param(value_type = Option<Uuid>)]
     calendar: Option<CalendarId>,
-}
-
-fn occurrences(
-    request: &HttpRequest,
-    id: BlockId,
-    scope: &ScopeQuery,
-) -> Result<Occurrences<BlockId>, Problem> {
-    let version = seen(request)?;
-    let (scope, which) = scope.read()?;
-    Ok(Occurrences {
-        id,
-        version,
-        scope,
-        which,
-    })
 }
 
 /// The practice's blocks that take time in a range, each with its occurrences there.

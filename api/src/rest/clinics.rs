@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::page::{Page, PageQuery, behind};
 
 /// A place with operatories.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,12 +60,8 @@ pub async fn list(
                 .limit(limit + 1)
                 .select(Row::as_select())
                 .into_boxed();
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    clinics::name
-                        .gt(name.clone())
-                        .or(clinics::name.eq(name).and(clinics::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((clinics::name, clinics::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

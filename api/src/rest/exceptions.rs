@@ -21,7 +21,7 @@ use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::checks;
 use crate::rest::language::Language;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::wall_clock;
 
 /// Dates on which other hours hold than the weekly ones.
@@ -130,12 +130,8 @@ pub async fn list(
             if let Some(to) = to {
                 query = query.filter(dsl::from_date.le(to));
             }
-            if let Some((date, id)) = after {
-                query = query.filter(
-                    dsl::from_date
-                        .gt(date)
-                        .or(dsl::from_date.eq(date).and(dsl::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((dsl::from_date, dsl::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

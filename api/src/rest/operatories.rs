@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::page::{Page, PageQuery, behind};
 
 /// A chair with its room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,12 +59,8 @@ pub async fn list(
                 .limit(limit + 1)
                 .select(Row::as_select())
                 .into_boxed();
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    operatories::name
-                        .gt(name.clone())
-                        .or(operatories::name.eq(name).and(operatories::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((operatories::name, operatories::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schema::ids::SeriesId;
 use schema::{appointments as visits, series, tenancy};
 
-use super::appointments::{act, answer, seen};
-use crate::actions::{self, Action, Occurrences};
+use super::appointments::{act, answer, occurrences};
+use crate::actions::{self, Action};
 use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
@@ -15,21 +15,6 @@ use crate::rest::input::{self, Input};
 use crate::wire::outcome::Outcome;
 use crate::wire::repeat::ScopeQuery;
 use crate::wire::series::{NewSeries, SeriesCancellation, SeriesEdit, SeriesEditView, SeriesView};
-
-fn occurrences(
-    request: &HttpRequest,
-    id: SeriesId,
-    scope: &ScopeQuery,
-) -> Result<Occurrences<SeriesId>, Problem> {
-    let version = seen(request)?;
-    let (scope, which) = scope.read()?;
-    Ok(Occurrences {
-        id,
-        version,
-        scope,
-        which,
-    })
-}
 
 /// What a series would become, visit by visit; nothing is booked and nothing kept.
 #[utoipa::path(post, path = "/series/preview", tag = "series", request_body = NewSeries,
