@@ -364,7 +364,8 @@ fn guarded(route: actix_web::Route, rule: AccessRule, keeper: Keeper) -> actix_w
         .wrap(from_fn(move |request, next| {
             once::around(keeper, rule, request, next)
         }))
-        .wrap(from_fn(move |request, next| rule.guard(request, next))) // the outer one
+        .wrap(from_fn(move |request, next| rule.guard(request, next)))
+        .wrap(from_fn(input::plain_address)) // the outer one
 }
 
 /// Everything that the server answers.

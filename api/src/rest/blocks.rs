@@ -13,7 +13,7 @@ use crate::actions::Action;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::page::{Page, PageQuery};
 use crate::wire::block::{BlockEdit, BlockView, BlockedView, NewBlock, UnblockedView};
 use crate::wire::outcome::Outcome;
@@ -40,8 +40,8 @@ pub struct Filter {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    filter: web::Query<Filter>,
-    page: web::Query<PageQuery>,
+    filter: Params<Filter>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<BlockView>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<BlockId>()?);
     let range = time::range(&filter.from, &filter.to, RANGE_DAYS_MAX)?;
@@ -114,7 +114,7 @@ pub async fn update(
     member: Member,
     request: HttpRequest,
     id: web::Path<BlockId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
     body: Input<BlockEdit>,
 ) -> Result<HttpResponse, Problem> {
     let of = occurrences(&request, *id, &scope)?;
@@ -132,7 +132,7 @@ pub async fn remove(
     member: Member,
     request: HttpRequest,
     id: web::Path<BlockId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
 ) -> Result<HttpResponse, Problem> {
     let action = Action::Unblock(occurrences(&request, *id, &scope)?);
     act(&app, &member, &request, StatusCode::OK, action).await

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery, behind};
 
 /// A place with operatories.
@@ -45,7 +46,7 @@ impl From<Row> for Clinic {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Clinic>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, ClinicId)>()?);
     let rows: Vec<Row> =

@@ -18,7 +18,7 @@ use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy};
-use crate::rest::input::{Input, nullable};
+use crate::rest::input::{Input, Params, nullable};
 use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::providers::Former;
 use crate::rest::rules::{self, Changed, Rules};
@@ -91,8 +91,8 @@ struct Changes {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    former: web::Query<Former>,
-    page: web::Query<PageQuery>,
+    former: Params<Former>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Equipment>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, Uuid)>()?);
     let rows: Vec<Row> =

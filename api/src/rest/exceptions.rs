@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::checks;
+use crate::rest::input::Params;
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::wall_clock;
@@ -98,8 +99,8 @@ pub async fn list(
     app: web::Data<App>,
     member: Member,
     request: HttpRequest,
-    dates: web::Query<Dates>,
-    page: web::Query<PageQuery>,
+    dates: Params<Dates>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Exception>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(NaiveDate, ExceptionId)>()?);
     let (from, to) = dates.bounds()?;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery, behind};
 
 /// A chair with its room.
@@ -44,7 +45,7 @@ impl From<Row> for Operatory {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Operatory>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, OperatoryId)>()?);
     let rows: Vec<Row> =

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery, behind};
 
 /// Somebody who treats or assists. The API's `dentistId` is such an id.
@@ -67,8 +68,8 @@ pub struct Former {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    former: web::Query<Former>,
-    page: web::Query<PageQuery>,
+    former: Params<Former>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Provider>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, ProviderId)>()?);
     let rows: Vec<Row> =

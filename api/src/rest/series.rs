@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::{self, Input};
+use crate::rest::input::{self, Input, Params};
 use crate::wire::outcome::Outcome;
 use crate::wire::repeat::ScopeQuery;
 use crate::wire::series::{NewSeries, SeriesCancellation, SeriesEdit, SeriesEditView, SeriesView};
@@ -83,7 +83,7 @@ pub async fn update(
     member: Member,
     request: HttpRequest,
     id: web::Path<SeriesId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
     body: Input<SeriesEdit>,
 ) -> Result<HttpResponse, Problem> {
     let of = occurrences(&request, *id, &scope)?;
@@ -102,7 +102,7 @@ pub async fn cancel(
     member: Member,
     request: HttpRequest,
     id: web::Path<SeriesId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let of = occurrences(&request, *id, &scope)?;

@@ -23,7 +23,7 @@ use crate::audit::{self, Entry};
 use crate::auth::permissions::{Permission, Role};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::page::{Page, PageQuery, behind};
 
 /// Somebody who works for the practice.
@@ -166,7 +166,7 @@ async fn find(
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<StaffMember>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, UserId)>()?);
     let rows: Vec<Row> =

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::providers::Former;
@@ -160,8 +161,8 @@ pub async fn list(
     app: web::Data<App>,
     member: Member,
     request: HttpRequest,
-    former: web::Query<Former>,
-    page: web::Query<PageQuery>,
+    former: Params<Former>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Treatment>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, TreatmentId)>()?);
     let (rows, mut named) =

@@ -26,6 +26,7 @@ use crate::auth::permissions::Permission;
 use crate::auth::principal::{Member, Principal, TENANT_HEADER};
 use crate::problem::Problem;
 use crate::rest::checks;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery, behind};
 use crate::wire::time;
 
@@ -155,8 +156,8 @@ pub async fn operatories(
     app: web::Data<App>,
     principal: Principal,
     request: HttpRequest,
-    query: web::Query<UtilizationQuery>,
-    page: web::Query<PageQuery>,
+    query: Params<UtilizationQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Utilization>>, Problem> {
     let range = Range::parse(&query.from, &query.to)?;
     let (limit, after) = (page.limit()?, page.after::<(String, OperatoryId)>()?);

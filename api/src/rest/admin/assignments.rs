@@ -22,7 +22,7 @@ use crate::audit::{self, Entry, Who};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::checks;
-use crate::rest::input::{Input, nullable};
+use crate::rest::input::{Input, Params, nullable};
 use crate::rest::page::{Page, PageQuery};
 use crate::rest::rules::{self, Changed, Rules};
 use crate::rest::wall_clock::{self, Hours, WINDOWS_MAX};
@@ -139,8 +139,8 @@ pub struct Wanted {
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    wanted: web::Query<Wanted>,
-    page: web::Query<PageQuery>,
+    wanted: Params<Wanted>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Assignment>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<AssignmentId>()?);
     let lent = tenancy::transaction(&app.app_pool, &principal.access(), async |connection| {

@@ -18,7 +18,7 @@ use crate::audit::{self, Entry};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy};
-use crate::rest::input::{Input, nullable};
+use crate::rest::input::{Input, Params, nullable};
 use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::rules::Changed;
 
@@ -126,8 +126,8 @@ pub struct InUse {
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    wanted: web::Query<InUse>,
-    page: web::Query<PageQuery>,
+    wanted: Params<InUse>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Clinic>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, ClinicId)>()?);
     let rows: Vec<Clinic> =

@@ -16,7 +16,7 @@ use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::exceptions::given::{ExceptionChange, NewException, Scope};
 use crate::rest::exceptions::{Dates, Exception, store};
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::rules::Changed;
@@ -28,8 +28,8 @@ pub async fn list(
     app: web::Data<App>,
     principal: Principal,
     request: HttpRequest,
-    dates: web::Query<Dates>,
-    page: web::Query<PageQuery>,
+    dates: Params<Dates>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Exception>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(NaiveDate, ExceptionId)>()?);
     let (from, to) = dates.bounds()?;

@@ -19,7 +19,7 @@ use crate::audit::{self, Entry};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy, unless_taken};
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::rules::Changed;
 
@@ -86,9 +86,9 @@ pub struct OfClinic {
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    clinic: web::Query<OfClinic>,
-    wanted: web::Query<InUse>,
-    page: web::Query<PageQuery>,
+    clinic: Params<OfClinic>,
+    wanted: Params<InUse>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Operatory>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, OperatoryId)>()?);
     let rows: Vec<Operatory> =
