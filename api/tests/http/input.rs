@@ -100,3 +100,42 @@ async fn a_text_that_the_database_cannot_keep_does_not_reach_it() {
     assert_eq!(kept["history"], history);
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn scripts_of_other_sites_may_ask_what_is_public_and_nothing_else() {
+    let server = Server::start().await;
+    let (_, owner) = server.practice("sol").await;
+    let from_elsewhere = |method, path: &str| {
+        let request = server.request(method, path);
+        send(request.header("Origin", "https://sol.example"))
+    };
+    let asked = |path| {
+        let request = server.request(Method::OPTIONS, path);
+        let request = request.header("Origin", "https://sol.example");
+        let request = request.header("Access-Control-Request-Method", "POST");
+        send(request.header("Access-Control-Request-Headers", "content-type"))
+    };
+    let may = |answer: &super::support::Answer| {
+        let allowed = answer.headers.get("access-control-allow-origin");
+        allowed.is_some_and(|origin| origin == "*")
+    };
+    for path in ["/public/sol", "/public/nobody", "/public/appointments/x"] {
+        let answer = from_elsewhere(Method::GET, path).await;
+        assert!(may(&answer), "{path} {answer:?}");
+    }
+    let holds = asked("/public/sol/holds").await;
+    assert_eq!(holds.status, 204);
+    assert!(may(&holds));
+    assert_eq!(holds.headers["access-control-allow-methods"], "POST");
+    let allowed = holds.headers["access-control-allow-headers"]
+        .to_str()
+        .unwrap();
+    assert!(allowed.contains("Content-Type") && !allowed.contains("Authorization"));
+    for path in ["/patients", "/auth/login", "/tenant"] {
+        assert!(!may(&asked(path).await), "{path}");
+        let request = server.request(Method::GET, path).bearer_auth(&owner);
+        let answer = send(request.header("Origin", "https://sol.example")).await;
+        assert!(!may(&answer), "{path}");
+    }
+    server.stop().await;
+}
