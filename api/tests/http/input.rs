@@ -102,6 +102,23 @@ async fn a_text_that_the_database_cannot_keep_does_not_reach_it() {
 }
 
 #[actix_web::test]
+async fn a_name_shows_as_what_it_is() {
+    let server = Server::start().await;
+    let (_, owner) = server.practice("sol").await;
+    for turned in ["Eva\u{202e}zaP", "\u{2066}Eva"] {
+        let patient = json!({ "firstName": turned, "lastName": "Paz" });
+        let refused = server.post("/patients", &owner, &patient).await;
+        refused.problem(422, "validation");
+        let equipment = json!({ "name": turned });
+        let refused = server.post("/equipment", &owner, &equipment).await;
+        refused.problem(422, "validation");
+    }
+    let patient = json!({ "firstName": "עדה", "lastName": "בן דוד" });
+    server.post("/patients", &owner, &patient).await.ok();
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn scripts_of_other_sites_may_ask_what_is_public_and_nothing_else() {
     let server = Server::start().await;
     let (_, owner) = server.practice("sol").await;
