@@ -128,6 +128,7 @@ impl App {
     pub fn everybody_looks_again(&self) {
         self.accounts.forget_all();
         self.api_keys.forget_all();
+        self.patients.forget_all();
         self.sessions.everybody_looks_again();
     }
 

@@ -131,7 +131,7 @@ settings! {
     refresh_token_days: u32 = 30, "DENTICLOUD_REFRESH_TOKEN_DAYS";
     /// How long a user's memberships are remembered at most, in milliseconds; 0 looks each time.
     /// Changes are heard of sooner.
-    membership_cache_ms: u64 = 60_000, "DENTICLOUD_MEMBERSHIP_CACHE_MS";
+    membership_cache_ms: u64 = 600_000, "DENTICLOUD_MEMBERSHIP_CACHE_MS";
 
     /// Memory of one password hash, in KiB (OWASP's second choice for Argon2id).
     argon2_memory_kib: u32 = 19_456, "DENTICLOUD_ARGON2_MEMORY_KIB";

@@ -1,12 +1,15 @@
 //! Looking up the names that entries show. Read under row-level security as the practice that owns
-//! the claims, remembered for a moment: a feed shows the same patients again and again.
+//! the claims, and remembered until a change is heard of: a feed shows the same patients again and
+//! again.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use dashmap::DashMap;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use engine::together::Together;
+use futures_util::FutureExt;
 use schema::connection::ConnectionPool;
 use schema::ids::{BlockId, CalendarId, ClaimId, PatientId, TenantId};
 use schema::models::claim::{Claim, ClaimKind};
@@ -15,13 +18,16 @@ use schema::schema::{blocks, claims};
 use schema::tenancy::{self, Access};
 
 use crate::app::App;
+use crate::auth::remembered::Remembered;
 use crate::problem::Problem;
 use crate::wire::entry::Names;
 
 /// Beyond this many remembered patients the old ones are forgotten.
-const REMEMBERED_MAX: usize = 100_000;
-/// A changed name shows after this long in every process; at once in the one that changed it.
-const KEEP: Duration = Duration::from_secs(10);
+const REMEMBERED_MAX: usize = 200_000;
+/// Changes are heard of; this is for what is not.
+const KEEP: Duration = Duration::from_mins(10);
+/// Cards read with one question.
+const READ_MAX: usize = 200;
 
 /// What a practice's calendar says of a patient.
 #[derive(Clone, Debug)]
@@ -32,26 +38,33 @@ pub struct Card {
     bookable: bool,
 }
 
-/// Patients as read a moment ago, by practice.
-#[derive(Debug, Default)]
-pub struct PatientCards(DashMap<(TenantId, PatientId), (Instant, Card)>);
+type Key = (TenantId, PatientId);
+
+/// Patients as read a while ago, by practice.
+#[derive(Debug)]
+pub struct PatientCards {
+    known: Remembered<Key, Card>,
+    together: Together<Key>,
+}
+
+impl Default for PatientCards {
+    fn default() -> Self {
+        Self {
+            known: Remembered::new(KEEP, REMEMBERED_MAX),
+            together: Together::default(),
+        }
+    }
+}
 
 impl PatientCards {
     /// To be called after a change of the patient's record or relation.
     pub fn forget(&self, tenant: TenantId, patient: PatientId) {
-        self.0.remove(&(tenant, patient));
+        self.known.forget((tenant, patient));
     }
 
-    fn get(&self, tenant: TenantId, patient: PatientId) -> Option<Card> {
-        let known = self.0.get(&(tenant, patient))?;
-        (known.0.elapsed() < KEEP).then(|| known.1.clone())
-    }
-
-    fn put(&self, read: Instant, tenant: TenantId, patient: PatientId, card: Card) {
-        if self.0.len() > REMEMBERED_MAX {
-            self.0.retain(|_, (read, _)| read.elapsed() < KEEP);
-        }
-        self.0.insert((tenant, patient), (read, card));
+    /// Nobody knows whose records have changed.
+    pub fn forget_all(&self) {
+        self.known.forget_all();
     }
 
     /// The card of a patient of `tenant` for whom something can be booked; `None` for everybody
@@ -64,39 +77,92 @@ impl PatientCards {
         pool: &ConnectionPool,
         tenant: TenantId,
         patient: PatientId,
-    ) -> Result<Option<Card>, Problem> {
-        if self.get(tenant, patient).is_none() {
-            self.load(pool, tenant, vec![patient]).await?;
-        }
-        Ok(self.get(tenant, patient).filter(|card| card.bookable))
+    ) -> Result<Option<Arc<Card>>, Problem> {
+        let mut found = self.of(pool, tenant, [patient]).await?;
+        Ok(found.remove(&patient).filter(|card| card.bookable))
     }
 
-    async fn load(
+    /// The cards of those who are or were patients of `tenant`.
+    async fn of(
         &self,
         pool: &ConnectionPool,
         tenant: TenantId,
-        wanted: Vec<PatientId>,
-    ) -> Result<(), Problem> {
-        let read = Instant::now();
+        wanted: impl IntoIterator<Item = PatientId>,
+    ) -> Result<HashMap<PatientId, Arc<Card>>, Problem> {
+        let mut found = HashMap::new();
+        let mut missing: Vec<Key> = Vec::new();
+        let mut look = |id: PatientId| {
+            let known = self.known.get((tenant, id));
+            known.is_some_and(|card| found.insert(id, card).is_none())
+        };
+        missing.extend(
+            wanted
+                .into_iter()
+                .filter(|id| !look(*id))
+                .map(|id| (tenant, id)),
+        );
+        while !missing.is_empty() {
+            let answers: Mutex<HashMap<Key, Option<Arc<Card>>>> = Mutex::default();
+            let read = |keys: Vec<Key>| {
+                async {
+                    let cards = self.read(pool, &keys).await?;
+                    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+                    answers.extend(keys.into_iter().map(|key| (key, cards.get(&key).cloned())));
+                    Ok::<_, Problem>(())
+                }
+                .boxed()
+            };
+            let is_known = |key| self.known.get(key).is_some();
+            self.together
+                .read(&missing, READ_MAX, is_known, read)
+                .await?;
+            let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+            // Read by us, or by somebody else; and again if that was forgotten since.
+            missing.retain(|key| {
+                let answer = answers.remove(key);
+                match answer.or_else(|| self.known.get(*key).map(Some)) {
+                    Some(card) => {
+                        found.extend(card.map(|card| (key.1, card)));
+                        false
+                    }
+                    None => true,
+                }
+            });
+        }
+        Ok(found)
+    }
+
+    async fn read(
+        &self,
+        pool: &ConnectionPool,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Arc<Card>>, Problem> {
+        let reading = self.known.reading();
+        let (tenants, patients): (Vec<TenantId>, Vec<PatientId>) = keys.iter().copied().unzip();
+        let mut acting = tenants.clone();
+        acting.dedup();
         let access = Access {
-            tenants: vec![tenant],
+            tenants: acting,
             ..Access::default()
         };
         let rows = tenancy::transaction(pool, &access, async |connection| {
-            let cards = people::cards(connection, tenant, &wanted).await;
+            let cards = people::cards(connection, &tenants, &patients).await;
             cards.map_err(Problem::from)
         })
         .await?;
+        let mut cards = HashMap::new();
         for row in rows {
             let name = format!("{} {}", row.first_name, row.last_name);
-            let card = Card {
+            let card = Arc::new(Card {
                 name: name.trim().into(),
                 calendar: row.calendar_id,
-                bookable: row.active && !row.archived,
-            };
-            self.put(read, tenant, row.patient_id, card);
+                bookable: row.active && row.archived_at.is_none(),
+            });
+            let key = (row.tenant_id, row.patient_id);
+            self.known.put(reading, key, &card);
+            cards.insert(key, card);
         }
-        Ok(())
+        Ok(cards)
     }
 }
 
@@ -128,19 +194,9 @@ pub async fn of<'a>(
     if with_patients {
         wanted.sort();
         wanted.dedup();
-        let cards = &app.patients;
-        let unknown: Vec<PatientId> = wanted
-            .iter()
-            .filter(|id| cards.get(tenant, **id).is_none())
-            .copied()
-            .collect();
-        if !unknown.is_empty() {
-            cards.load(&app.app_pool, tenant, unknown).await?;
-        }
-        let known = wanted
+        let cards = app.patients.of(&app.app_pool, tenant, wanted).await?;
+        names.patients = cards
             .into_iter()
-            .filter_map(|id| Some((id, cards.get(tenant, id)?)));
-        names.patients = known
             .map(|(id, card)| (id, card.name.to_string()))
             .collect();
     }

@@ -3,7 +3,7 @@
 
 pub(crate) mod published;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use diesel::QueryResult;
+use futures_util::FutureExt;
 use schema::calendars::{Kind, Loaded};
 use schema::ids::{CalendarId, TenantId};
 use schema::models::claim::Event;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use crate::feed::{Delta, Follower};
 use crate::scheduling::timeline::Timeline;
 use crate::store::Store;
+use crate::together::Together;
 
 /// One calendar: what is taken on it as of its last known version, and who follows it.
 pub struct Cell {
@@ -198,10 +200,9 @@ impl Cell {
 /// All calendars that are loaded.
 pub struct Directory {
     cells: DashMap<CalendarId, Arc<Cell>>,
-    /// Calendars that somebody waits for.
-    wanted: Mutex<BTreeSet<CalendarId>>,
-    /// Whoever loads. Those who wait for it meanwhile are loaded with the next one, together.
-    loading: tokio::sync::Mutex<()>,
+    loading: Together<CalendarId>,
+    /// Calendars whose states are being read, and whether events of theirs have come meanwhile.
+    arriving: Mutex<HashMap<CalendarId, bool>>,
     store: Arc<dyn Store>,
 }
 
@@ -223,8 +224,8 @@ impl Directory {
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             cells: DashMap::new(),
-            wanted: Mutex::default(),
-            loading: tokio::sync::Mutex::default(),
+            loading: Together::default(),
+            arriving: Mutex::default(),
             store,
         }
     }
@@ -287,54 +288,37 @@ impl Directory {
     /// # Errors
     /// When the database cannot be read.
     pub async fn ensure(&self, ids: &[CalendarId]) -> QueryResult<()> {
-        let missing = self.missing(ids);
+        let missing: Vec<CalendarId> = ids.iter().copied().filter(|id| !self.touch(*id)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        self.wanted().extend(missing.iter().copied());
-        let _turn = self.loading.lock().await;
-        let mut together: BTreeSet<CalendarId> = self.missing(&missing).into_iter().collect();
-        if together.is_empty() {
-            return Ok(());
+        let load = |ids: Vec<CalendarId>| async move { self.load(&ids).await }.boxed();
+        self.loading
+            .read(&missing, LOAD_CHUNK, |id| self.touch(id), load)
+            .await
+    }
+
+    /// Only one at a time: see [`Together`].
+    async fn load(&self, ids: &[CalendarId]) -> QueryResult<()> {
+        *self.arriving() = ids.iter().map(|id| (*id, false)).collect();
+        for loaded in self.store.calendars(ids).await? {
+            let id = loaded.id;
+            let cell = Arc::new(Cell::new(loaded));
+            self.cells.entry(id).or_insert(cell);
         }
-        {
-            let mut wanted = self.wanted();
-            while together.len() < LOAD_CHUNK
-                && let Some(id) = wanted.pop_first()
-            {
-                if !self.cells.contains_key(&id) {
-                    together.insert(id);
-                }
+        // What came after the states were read found no calendar here; it is in the log. From now
+        // on it does find them.
+        let arrived = std::mem::take(&mut *self.arriving());
+        for (id, overtaken) in arrived {
+            if overtaken {
+                self.catch_up(id).await?;
             }
-        }
-        let together: Vec<CalendarId> = together.into_iter().collect();
-        for chunk in together.chunks(LOAD_CHUNK) {
-            self.load(chunk).await?;
         }
         Ok(())
     }
 
-    fn missing(&self, ids: &[CalendarId]) -> Vec<CalendarId> {
-        ids.iter().copied().filter(|id| !self.touch(*id)).collect()
-    }
-
-    fn wanted(&self) -> MutexGuard<'_, BTreeSet<CalendarId>> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn load(&self, ids: &[CalendarId]) -> QueryResult<()> {
-        let mut fresh = Vec::new();
-        for loaded in self.store.calendars(ids).await? {
-            // Somebody may have loaded it meanwhile: theirs may be newer, and has followers.
-            let id = loaded.id;
-            self.cells.entry(id).or_insert_with(|| {
-                fresh.push(id);
-                Arc::new(Cell::new(loaded))
-            });
-        }
-        // Events of other processes that were polled between the read and the insert found no
-        // calendar here. From now on they do; those few are in the log.
-        self.refresh(&fresh).await
+    fn arriving(&self) -> MutexGuard<'_, HashMap<CalendarId, bool>> {
+        self.arriving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Catches up with those of `ids` that the database is ahead of.
@@ -381,6 +365,19 @@ impl Directory {
     /// not loaded needs nothing: it will be read with the event in it.
     pub fn apply(&self, event: Event, origin: Origin) -> Applied {
         let id = event.calendar;
+        if let Some(cell) = self.loaded(id) {
+            return cell.apply(event, origin);
+        }
+        {
+            let mut arriving = self.arriving();
+            // Again, under the lock: those that arrive are loaded before they are asked for here.
+            if !self.cells.contains_key(&id) {
+                if let Some(overtaken) = arriving.get_mut(&id) {
+                    *overtaken = true;
+                }
+                return Applied::Before;
+            }
+        }
         match self.loaded(id) {
             Some(cell) => cell.apply(event, origin),
             None => Applied::Before,

@@ -25,6 +25,7 @@ pub mod settings;
 pub mod simulated;
 mod standing;
 pub mod store;
+pub mod together;
 pub mod tokens;
 pub mod waitlist;
 mod writer;

@@ -1,4 +1,4 @@
-//! Whose rights have changed: what the sockets of every process have to hear.
+//! Whose rights have changed, and what is said of patients: what every process has to hear.
 
 use diesel::QueryResult;
 use diesel::prelude::*;
@@ -7,7 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use uuid::Uuid;
 
-use crate::ids::{TenantId, UserId};
+use crate::ids::{PatientId, TenantId, UserId};
 use crate::log::Horizon;
 
 type SqlUuid = diesel::sql_types::Uuid;
@@ -24,6 +24,9 @@ pub struct AccessChange {
     pub key_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub tenant_id: Option<TenantId>,
+    /// What that practice's calendars say of a patient has changed, and nobody's rights.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub patient_id: Option<PatientId>,
 }
 
 /// Everything that a reader who looked at `since` may have missed; a part of it may be known

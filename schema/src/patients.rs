@@ -4,10 +4,10 @@
 
 pub mod links;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::QueryResult;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Date, Integer, Nullable, Text};
+use diesel::sql_types::{Array, Bool, Date, Integer, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::ids::{CalendarId, PatientId, TenantId};
@@ -184,9 +184,11 @@ pub async fn sort_names(
     Ok(rows.into_iter().map(|row| row.sort_name).collect())
 }
 
-/// What a practice's calendar says of a patient, also of one who has left.
+/// What a practice knows of a patient; of one who has left, what its calendar says.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
 pub struct Card {
+    #[diesel(sql_type = SqlUuid)]
+    pub tenant_id: TenantId,
     #[diesel(sql_type = SqlUuid)]
     pub patient_id: PatientId,
     #[diesel(sql_type = Text)]
@@ -198,21 +200,30 @@ pub struct Card {
     /// Whether the relation lasts.
     #[diesel(sql_type = Bool)]
     pub active: bool,
-    #[diesel(sql_type = Bool)]
-    pub archived: bool,
+    /// Since when they are out of the practice's lists. This and what follows is told only while
+    /// the relation lasts.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub archived_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub email: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub phone: Option<String>,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub date_of_birth: Option<NaiveDate>,
 }
 
-/// The cards of those patients; strangers are absent from the answer.
+/// The cards of patients, each of the practice at the same place of `tenants`, for all of which the
+/// transaction must act; strangers are absent from the answer.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn cards(
     connection: &mut AsyncPgConnection,
-    tenant: TenantId,
+    tenants: &[TenantId],
     wanted: &[PatientId],
 ) -> QueryResult<Vec<Card>> {
     diesel::sql_query("SELECT * FROM patient_cards($1, $2)")
-        .bind::<SqlUuid, _>(tenant)
+        .bind::<Array<SqlUuid>, _>(tenants)
         .bind::<Array<SqlUuid>, _>(wanted)
         .load(connection)
         .await

@@ -17,6 +17,7 @@ diesel::table! {
         tenant_id -> Nullable<Uuid>,
         xid -> Xid8,
         at -> Timestamptz,
+        patient_id -> Nullable<Uuid>,
     }
 }
 

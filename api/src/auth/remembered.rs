@@ -75,6 +75,14 @@ impl<K: Copy + Eq + Hash, V> Remembered<K, V> {
         if self.known.len() > self.max {
             let fresh = |began: &Instant| began.elapsed() < self.keep / 2;
             self.known.retain(|_, (began, _)| fresh(began));
+            // Too many at once: half of them, whichever, so that not every one looks through all.
+            if self.known.len() > self.max / 2 {
+                let mut kept = 0;
+                self.known.retain(|_, _| {
+                    kept += 1;
+                    kept % 2 == 0
+                });
+            }
         }
         // The entry is locked meanwhile: whoever forgets it has counted before, or comes after.
         let entry = self.known.entry(id);

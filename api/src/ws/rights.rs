@@ -92,7 +92,9 @@ fn tell(app: &App, change: &AccessChange) {
     if let Some(key) = change.key_id {
         app.look_again(RightsOf::Key(key));
     }
-    if let Some(tenant) = change.tenant_id {
-        app.look_again(RightsOf::Practice(tenant));
+    match (change.tenant_id, change.patient_id) {
+        (Some(tenant), Some(patient)) => app.patients.forget(tenant, patient),
+        (Some(tenant), None) => app.look_again(RightsOf::Practice(tenant)),
+        (None, _) => {}
     }
 }

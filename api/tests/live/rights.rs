@@ -154,3 +154,43 @@ async fn a_revoked_key_closes_its_sockets_and_no_others() {
     assert_eq!(less.ask(subscribe(&world)).await["type"], "snapshot");
     world.end().await;
 }
+
+#[actix_web::test]
+async fn what_another_process_changes_of_a_patient_is_heard_of() {
+    let world = world().await;
+    let body = world.booking(0, 0, world.at(1, 9, 0));
+    world.post("/appointments", &body).await.expect(201);
+    let patient = world.patient(0);
+    world
+        .sql(&format!(
+            "UPDATE patients SET last_name = 'Renamed' WHERE id = '{patient}'"
+        ))
+        .await;
+    // Remembered for minutes: asked until the change has been heard of.
+    let calendar = world.practice.dentists[0].1;
+    let range = format!(
+        "/calendars/{calendar}?from={}&to={}",
+        world.at(0, 0, 0).format("%FT%TZ"),
+        world.at(40, 0, 0).format("%FT%TZ")
+    );
+    loop {
+        let state = world.get(&range).await.expect(200);
+        let shown = &state["entries"][0]["appointment"]["patientName"];
+        if shown.as_str().is_some_and(|name| name.ends_with("Renamed")) {
+            break;
+        }
+    }
+    world
+        .sql(&format!(
+            "UPDATE patient_dentists SET archived_at = now() WHERE patient_id = '{patient}'"
+        ))
+        .await;
+    loop {
+        let refused = world.post("/appointments", &body).await;
+        if refused.code() == "not_your_patient" {
+            break;
+        }
+        assert_eq!(refused.code(), "slot_taken");
+    }
+    world.end().await;
+}

@@ -11,6 +11,7 @@ mod in_doubt;
 mod many;
 mod migrations;
 mod overbooking;
+mod patient_search;
 mod patients;
 mod retention;
 mod support;

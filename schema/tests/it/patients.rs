@@ -81,8 +81,8 @@ async fn the_functions_act_for_the_transactions_own_practice() {
         ),
         format!("patient_candidates('{other}', '{{a@x.ec}}', '{{}}', '{{}}')"),
         format!("patient_candidates('{ours}', '{{a@x.ec}}', '{{}}', '{{}}')"),
-        format!("patient_cards('{other}', '{{{stranger}}}')"),
-        format!("patient_cards('{ours}', '{{{stranger}}}')"),
+        format!("patient_cards('{{{other}}}', '{{{stranger}}}')"),
+        format!("patient_cards('{{{ours}}}', '{{{stranger}}}')"),
         format!("link_patients('{other}', '{{a@x.ec}}', '{{NULL}}', '{{1990-01-01}}')"),
         format!("link_patients('{ours}', '{{a@x.ec}}', '{{NULL}}', '{{1990-01-02}}')"),
         format!(

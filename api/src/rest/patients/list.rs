@@ -7,12 +7,11 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use schema::ids::{PatientId, TenantId};
 use schema::patients::{self as people, Found, Search, State};
-use schema::schema::patients;
 use schema::tenancy;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Patient, ours};
+use super::Patient;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
@@ -138,30 +137,18 @@ async fn records(
     found: &[Found],
 ) -> Result<HashMap<PatientId, Patient>, Problem> {
     let ids: Vec<PatientId> = found.iter().map(|found| found.patient_id).collect();
-    let rows: Vec<Patient> = ours(tenant)
-        .filter(patients::id.eq_any(&ids))
-        .select(Patient::as_select())
-        .load(connection)
-        .await?;
-    let mut records: HashMap<PatientId, Patient> =
-        rows.into_iter().map(|row| (row.id, row)).collect();
-    let left: Vec<PatientId> = ids
-        .into_iter()
-        .filter(|id| !records.contains_key(id))
-        .collect();
-    if !left.is_empty() {
-        for card in people::cards(connection, tenant, &left).await? {
-            let patient = Patient {
-                id: card.patient_id,
-                first_name: card.first_name,
-                last_name: card.last_name,
-                email: None,
-                phone: None,
-                date_of_birth: None,
-                archived_at: None,
-            };
-            records.insert(card.patient_id, patient);
-        }
-    }
-    Ok(records)
+    let cards = people::cards(connection, &vec![tenant; ids.len()], &ids).await?;
+    let records = cards.into_iter().map(|card| {
+        let patient = Patient {
+            id: card.patient_id,
+            first_name: card.first_name,
+            last_name: card.last_name,
+            email: card.email,
+            phone: card.phone,
+            date_of_birth: card.date_of_birth,
+            archived_at: card.archived_at,
+        };
+        (card.patient_id, patient)
+    });
+    Ok(records.collect())
 }

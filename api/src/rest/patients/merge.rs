@@ -67,7 +67,7 @@ pub async fn merge(
         tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
             let obstacle =
                 links::merge_obstacle(connection, tenant, given.keep, given.remove).await?;
-            let cards = people::cards(connection, tenant, &ids).await?;
+            let cards = people::cards(connection, &[tenant, tenant], &ids).await?;
             Ok::<_, Problem>((obstacle, cards))
         })
         .await?;

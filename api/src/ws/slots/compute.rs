@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{rt, web};
 use chrono::Months;
@@ -26,6 +26,9 @@ const SLOTS_MAX: usize = 100_000;
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long changes are gathered before they are computed.
 const GATHER: Duration = Duration::from_millis(3);
+/// Between two computations, at least: the first change is told at once, and of a busy practice's
+/// no more than anybody can look at, for each costs a frame to everybody who follows.
+const APART: Duration = Duration::from_millis(50);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Keeps a feed up to date until nobody follows it.
@@ -59,10 +62,14 @@ pub(super) async fn run(app: web::Data<App>, feed: Weak<Feed>, key: Key, signal:
             }
         };
         drop(current);
+        let computed = Instant::now();
         tokio::select! {
             // One command touches several calendars, one commit several feeds: what comes within
             // a moment is computed once.
-            () = signal.woken() => rt::time::sleep(GATHER).await,
+            () = signal.woken() => {
+                let rest = APART.saturating_sub(computed.elapsed());
+                rt::time::sleep(rest.max(GATHER)).await;
+            }
             _ = rules_changes.changed() => {}
             () = rt::time::sleep(pause) => {}
         }
