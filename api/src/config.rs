@@ -74,6 +74,11 @@ settings! {
     app_pool_size: usize = 16, "DENTICLOUD_APP_POOL_SIZE";
     /// Connections that load and audit the scheduling tables.
     engine_pool_size: usize = 8, "DENTICLOUD_ENGINE_POOL_SIZE";
+    /// Connections that commit bookings, each one batch at a time.
+    commit_writers: usize = 2, "DENTICLOUD_COMMIT_WRITERS";
+    /// Changes committed together at most. A batch is what has come while the one before it was
+    /// being committed: nothing waits for a batch to grow.
+    commit_batch_max: usize = 64, "DENTICLOUD_COMMIT_BATCH_MAX";
 
     /// Address of a Redis over which nodes hear of each other's changes at once, `redis://…` or
     /// `rediss://…`: one that only they reach. Nothing is kept in it. Without it they poll.

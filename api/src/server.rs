@@ -59,6 +59,8 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
     config.jwt_secret()?;
     metrics::start();
     let settings = Settings {
+        writers: config.commit_writers,
+        batch_count_max: config.commit_batch_max,
         readers: config.engine_pool_size,
         keep: config.keep(),
         housekeeping_every: Duration::from_mins(config.housekeeping_minutes.max(1).into()),

@@ -36,8 +36,10 @@ CREATE FUNCTION patient_cards(tenants uuid[], wanted uuid[])
 RETURNS TABLE (
     tenant_id uuid, patient_id uuid, first_name text, last_name text, calendar_id uuid, active boolean,
     archived_at timestamptz, email text, phone text, date_of_birth date)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 20 AS $$
-    SELECT r.tenant_id, p.id, p.first_name, p.last_name, p.calendar_id, r.status = 'active',
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 20 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT r.tenant_id, p.id, p.first_name, p.last_name, p.calendar_id, r.status = 'active',
         CASE WHEN r.status = 'active' THEN r.archived_at END,
         CASE WHEN r.status = 'active' THEN p.email END,
         CASE WHEN r.status = 'active' THEN p.phone END,
@@ -45,7 +47,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 20 A
     FROM unnest(tenants, wanted) AS w (tenant_id, patient_id)
     JOIN patient_dentists r ON r.tenant_id = w.tenant_id AND r.patient_id = w.patient_id
     JOIN patients p ON p.id = r.patient_id
-    WHERE w.tenant_id = ANY (app_tenants())
+    WHERE w.tenant_id = ANY (app_tenants());
+END
 $$;
 
 DO $$

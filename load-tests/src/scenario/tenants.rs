@@ -57,8 +57,13 @@ impl Default for Options {
     }
 }
 
-/// Patients of each practice.
+/// Patients of each of the many practices. The few have as many in all: what differs is the number
+/// of practices, not how often somebody is booked for the first time.
 const PATIENTS: u64 = 4;
+/// The days that are searched: a month beyond what is booked, so that both sides find something.
+const SEARCHED: std::ops::Range<u64> = 250..278;
+/// Those of the first searches: a fortnight of opening hours is worked out at a time.
+const SEARCHED_FIRST: [u64; 3] = [250, 264, 277];
 
 /// What the clients do in a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +80,7 @@ struct Side {
     ledger: Arc<Ledger>,
     booking: Sum,
     searching: Sum,
-    /// Seconds that the first search in every practice took, all together.
+    /// Seconds that the first searches in every practice took, all together.
     first_searches: f64,
 }
 
@@ -119,7 +124,7 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Vec<Sum
         let size = Size {
             tenants: tenants.max(1),
             dentists: options.dentists.max(1),
-            patients: PATIENTS,
+            patients: (PATIENTS * options.tenants / tenants.max(1)).max(1),
         };
         let stage = Stage::raise(setup, size).await?;
         let practices = (0..size.tenants).map(|number| size.practice(number));
@@ -177,7 +182,7 @@ pub async fn run(setup: &Setup, options: &Options, seed: u64) -> Outcome<Vec<Sum
 }
 
 impl Side {
-    /// The first search in every practice: what a start has not prepared is paid here.
+    /// The first searches in every practice: what a start has not prepared is paid here.
     async fn search_everywhere(&self, clients: u64) -> Outcome<f64> {
         let began = Instant::now();
         let mut working = JoinSet::new();
@@ -186,7 +191,10 @@ impl Side {
             working.spawn(async move {
                 for number in (client..size.tenants).step_by(usize::try_from(clients.max(1))?) {
                     let practice = size.practice(number);
-                    search(&site.reader(practice)?, practice, 3).await?;
+                    let reader = site.reader(practice)?;
+                    for day in SEARCHED_FIRST {
+                        search(&reader, practice, day).await?;
+                    }
                 }
                 Outcome::Ok(())
             });
@@ -251,7 +259,7 @@ impl Side {
         let facts = [
             ("server ready after, ms", ready_after.as_millis() as f64),
             ("server's memory at the end, MiB", memory),
-            ("first search everywhere, s", self.first_searches),
+            ("first searches everywhere, s", self.first_searches),
             ("booking, p50 of turns, ms", median(&self.booking.p50)),
             ("booking, p99 of turns, ms", median(&self.booking.p99)),
             ("searches a second", self.searching.per_second()),
@@ -285,7 +293,7 @@ impl Player {
             let due = Instant::now();
             match work {
                 Work::Search => {
-                    let day = self.random.random_range(0..300);
+                    let day = self.random.random_range(SEARCHED);
                     search(&rest, practice, day).await?;
                     self.meter.record(due, &found());
                 }

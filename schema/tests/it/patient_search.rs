@@ -1,9 +1,11 @@
 //! Finding a practice's patients: by pages, as one slow and obvious statement finds them.
 
 use schema::ids::{PatientId, TenantId};
-use schema::patients::{Found, Search, State, find};
+use schema::patients::{Found, Search, State, cards_alone, find};
 
-use super::support::{app, lines, owner, practice, run};
+use super::support::{app, count, lines, owner, practice, run};
+use super::tenants_seed::two_practices;
+use schema::test_db::TestDb;
 
 /// Patients of the practice: more than a search reads of a list before it looks by letters.
 const PATIENTS: usize = 2_500;
@@ -91,5 +93,31 @@ async fn pages_of_a_search_are_what_the_obvious_statement_finds() {
             .collect();
         assert_eq!(ids, expected, "{query}");
         assert!(found.is_sorted_by_key(|one| one.rank), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_card_is_told_to_its_own_practice_and_the_statement_leaves_no_rights_behind() {
+    let db = TestDb::new().await;
+    let [mine, theirs] = two_practices(&db).await;
+    let mut app = app(&db).await;
+    let [ours, stranger] = [&mine, &theirs].map(|practice| practice.patients[0].0);
+    // Of two practices at once, each pair by itself.
+    let (tenants, wanted) = (
+        [mine.tenant, mine.tenant, theirs.tenant],
+        [ours, stranger, stranger],
+    );
+    for _ in 0..8 {
+        let cards = cards_alone(&mut app, &tenants, &wanted).await.unwrap();
+        let mut told: Vec<_> = cards
+            .iter()
+            .map(|card| (card.tenant_id, card.patient_id))
+            .collect();
+        told.sort();
+        let mut expected = vec![(mine.tenant, ours), (theirs.tenant, stranger)];
+        expected.sort();
+        assert_eq!(told, expected);
+        assert_eq!(count(&mut app, "patients").await, 0);
+        assert_eq!(count(&mut app, "patient_dentists").await, 0);
     }
 }
