@@ -3,13 +3,20 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
 use schema::commit::{Answer, Change};
 use schema::ids::CalendarId;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout};
 
 use crate::directory::Cell;
+
+/// From this many changes on a batch is worth being committed beside another one: below, what one
+/// transaction costs by itself is more than what waiting for the other costs.
+const WORTH_ANOTHER: usize = 8;
+/// Nothing waits longer than this for another batch: that one's connection may be stuck.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What became of a change.
 #[derive(Debug)]
@@ -46,6 +53,8 @@ pub(crate) struct Pending {
 struct State {
     pending: VecDeque<Pending>,
     in_flight: HashSet<CalendarId>,
+    /// Batches that are being committed.
+    batches: usize,
     closed: bool,
 }
 
@@ -79,10 +88,15 @@ impl CommitQueue {
     pub(crate) async fn take(&self, count: usize) -> Option<Vec<Pending>> {
         loop {
             let changed = self.changed.notified();
-            {
+            let patience = {
                 let mut state = self.lock();
-                let batch = state.take(count);
+                let patience = state.patience();
+                let batch = match patience {
+                    Some(_) => Vec::new(),
+                    None => state.take(count),
+                };
                 if !batch.is_empty() {
+                    state.batches += 1;
                     if !state.pending.is_empty() {
                         // There may be something for another writer too.
                         self.changed.notify_one();
@@ -94,8 +108,12 @@ impl CommitQueue {
                     self.changed.notify_one();
                     return None;
                 }
+                patience
+            };
+            match patience {
+                Some(patience) => drop(timeout(patience, changed).await),
+                None => changed.await,
             }
-            changed.await;
         }
     }
 
@@ -105,6 +123,7 @@ impl CommitQueue {
         for id in calendars {
             state.in_flight.remove(&id);
         }
+        state.batches -= 1;
         drop(state);
         self.changed.notify_one();
     }
@@ -123,6 +142,17 @@ impl CommitQueue {
 }
 
 impl State {
+    /// How long what is queued can wait for the batch that is being committed; `None` when it need
+    /// not, or should not any longer.
+    fn patience(&self) -> Option<Duration> {
+        let oldest = self.pending.front()?;
+        if self.batches == 0 || self.closed || self.pending.len() >= WORTH_ANOTHER {
+            return None;
+        }
+        let left = PATIENCE.saturating_sub(oldest.queued.elapsed());
+        (!left.is_zero()).then_some(left)
+    }
+
     fn take(&mut self, count: usize) -> Vec<Pending> {
         let mut batch: Vec<Pending> = Vec::new();
         let mut mine: HashSet<CalendarId> = HashSet::new();
@@ -213,5 +243,29 @@ mod tests {
         }
         assert_eq!(names(&state.take(64)), [2, 4]);
         assert!(state.take(64).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_batch_waits_for_the_one_under_way_but_not_for_long() {
+        let queue = CommitQueue::default();
+        queue.push(change(1, &[1]));
+        let began = Instant::now();
+        let first = queue.take(64).await.unwrap();
+        assert_eq!((names(&first), began.elapsed()), (vec![1], Duration::ZERO));
+        for name in 2..2 + WORTH_ANOTHER as u128 {
+            queue.push(change(name, &[name]));
+        }
+        let many = queue.take(64).await.unwrap();
+        assert_eq!(many.len(), WORTH_ANOTHER);
+        assert_eq!(began.elapsed(), Duration::ZERO, "many do not wait");
+        queue.push(change(20, &[20]));
+        let one = queue.take(64).await.unwrap();
+        assert_eq!((names(&one), began.elapsed()), (vec![20], PATIENCE));
+        for batch in [first, many, one] {
+            queue.done(batch.iter().flat_map(|p| p.change.ops.keys().copied()));
+        }
+        queue.push(change(21, &[21]));
+        let next = queue.take(64).await.unwrap();
+        assert_eq!((names(&next), began.elapsed()), (vec![21], PATIENCE));
     }
 }

@@ -348,7 +348,7 @@ async fn commit(parts: &Parts, plan: Plan, reserved: Reserved) -> Result<Outcome
         change: plan.change,
         cells,
         outcome,
-        queued: std::time::Instant::now(),
+        queued: Instant::now(),
     });
     match tokio::time::timeout(parts.settings.commit_deadline, heard).await {
         Ok(Ok(outcome)) => Ok(outcome),

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use schema::commit::{Answer, Change, CommitError, Committed, InDoubt, Verdict};
 use schema::ids::CalendarId;
 use schema::in_doubt;
 use schema::models::claim::Event;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::actors::Settle;
@@ -80,7 +81,7 @@ impl Writer {
     /// Commits, through lost connections and lost answers, until the outcome is known.
     async fn commit(&mut self, batch: &[Pending]) -> Result<Committed, Refused> {
         let changes: Vec<Change> = batch.iter().map(|pending| pending.change.clone()).collect();
-        let until = tokio::time::Instant::now() + RETRY_FOR;
+        let until = Instant::now() + RETRY_FOR;
         loop {
             let fence = fence(batch);
             let node = self.node;
@@ -106,7 +107,7 @@ impl Writer {
             };
             tracing::warn!(error, "commit failed");
             self.connection = None;
-            if tokio::time::Instant::now() >= until {
+            if Instant::now() >= until {
                 return Err(Refused::Failed);
             }
             tokio::time::sleep(PAUSE).await;

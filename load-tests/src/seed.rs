@@ -33,21 +33,28 @@ enum Kind {
     Patient,
 }
 
+/// The number is spread over the id's first bits, where ids of real rows differ too: the index that
+/// keeps bookings apart is a tree by what a `double` holds of an id, and ids that are the same in it
+/// make that tree a list.
 fn id(kind: Kind, number: u64) -> Uuid {
     let version_and_variant = 0x4000_8000_u128 << 48;
-    Uuid::from_u128(((kind as u128) << 96) | version_and_variant | u128::from(number))
+    let spread = number.wrapping_mul(SPREAD) & 0xffff_ffff;
+    Uuid::from_u128((u128::from(spread) << 96) | version_and_variant | kind as u128)
 }
+
+/// Odd, so that no two numbers below 2^32 become one (Knuth, The Art of Computer Programming, 6.4).
+const SPREAD: u64 = 2_654_435_761;
 
 /// The calendar of a seeded dentist, operatory or patient: its kind is the one before.
 #[must_use]
 pub fn calendar_of(resource: Uuid) -> Uuid {
-    Uuid::from_u128(resource.as_u128() - (1 << 96))
+    Uuid::from_u128(resource.as_u128() - 1)
 }
 
 /// [`id`] in SQL.
 const SEED_ID: &str = "CREATE FUNCTION pg_temp.seed_id(kind int, number bigint) RETURNS uuid \
-    LANGUAGE sql IMMUTABLE AS $$ SELECT (lpad(to_hex(kind), 8, '0') || '-0000-4000-8000-' \
-    || lpad(to_hex(number), 12, '0'))::uuid $$;";
+    LANGUAGE sql IMMUTABLE AS $$ SELECT (lpad(to_hex(number * 2654435761 & 4294967295), 8, '0') \
+    || '-0000-4000-8000-' || lpad(to_hex(kind), 12, '0'))::uuid $$;";
 
 /// Only what has rows: a table that was analysed while it was empty is scanned from end to end by
 /// plans that are cached then (foreign keys' among them), until it is analysed again.
