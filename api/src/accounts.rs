@@ -10,8 +10,9 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use schema::calendars::{self, Kind};
 use schema::ids::{CalendarId, PatientId, UserId};
-use schema::schema::{calendars, memberships, patients, users};
+use schema::schema::{memberships, patients, users};
 
 use crate::rest::language::Language;
 
@@ -127,10 +128,7 @@ pub async fn create_record(
     record: &OwnRecord<'_>,
 ) -> QueryResult<()> {
     let calendar = CalendarId::new();
-    diesel::insert_into(calendars::table)
-        .values((calendars::id.eq(calendar), calendars::kind.eq("patient")))
-        .execute(connection)
-        .await?;
+    calendars::create(connection, calendar, Kind::Patient, None).await?;
     diesel::insert_into(patients::table)
         .values((
             patients::id.eq(PatientId::new()),

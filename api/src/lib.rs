@@ -10,6 +10,7 @@ pub mod auth;
 pub mod commands;
 pub mod config;
 pub mod connections;
+pub mod cors;
 pub mod counts;
 pub mod demo;
 pub mod holds;

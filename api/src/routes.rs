@@ -2,8 +2,12 @@
 //! the OpenAPI document and lets other methods answer 405. A handler without `#[utoipa::path]` does
 //! not compile here, nor does a route without a rule.
 
+use std::future::ready;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::{StatusCode, header};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, ResponseError};
 use utoipa::OpenApi;
@@ -17,7 +21,7 @@ use crate::rest::{
     operations, operatories, own_sessions, passwords, patients, providers, public, registration,
     replan, series, sessions, staff, tenants, treatments, utilization, waitlist,
 };
-use crate::{openapi, web_app, ws};
+use crate::{cors, openapi, web_app, ws};
 
 /// One method of one path.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +65,7 @@ macro_rules! routes {
         /// the other, and the former cost next to nothing.
         fn api(services: &mut ServiceConfig, naming_rows: bool) {
             $(if $path.contains('{') == naming_rows {
+                let methods = [$(stringify!($method)),+].join(", ").to_uppercase();
                 services.service(
                     web::resource($path)
                         $(.route(guarded(
@@ -68,9 +73,16 @@ macro_rules! routes {
                             access_rule!($rule $(($argument))?),
                             keeper!($method $path $($keeper)?),
                         )))+
-                        .default_service(web::to(async || {
-                            method_not_allowed(&[$(stringify!($method)),+])
-                        })),
+                        .default_service(web::to({
+                            let methods = methods.clone();
+                            move || ready(method_not_allowed(&methods))
+                        }))
+                        .wrap(Condition::new(
+                            cors::is_open($path),
+                            from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+                                cors::open(methods.clone(), request, next)
+                            }),
+                        )),
                 );
             })+
         }
@@ -364,7 +376,8 @@ fn guarded(route: actix_web::Route, rule: AccessRule, keeper: Keeper) -> actix_w
         .wrap(from_fn(move |request, next| {
             once::around(keeper, rule, request, next)
         }))
-        .wrap(from_fn(move |request, next| rule.guard(request, next))) // the outer one
+        .wrap(from_fn(move |request, next| rule.guard(request, next)))
+        .wrap(from_fn(input::plain_address)) // the outer one
 }
 
 /// Everything that the server answers.
@@ -382,9 +395,9 @@ async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Problem::not_found())
 }
 
-fn method_not_allowed(methods: &[&str]) -> HttpResponse {
+fn method_not_allowed(methods: &str) -> HttpResponse {
     let mut answer = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).error_response();
-    if let Ok(allow) = methods.join(", ").to_uppercase().parse() {
+    if let Ok(allow) = methods.parse() {
         answer.headers_mut().insert(header::ALLOW, allow);
     }
     answer

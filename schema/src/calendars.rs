@@ -58,6 +58,27 @@ impl Kind {
     }
 }
 
+/// Makes a calendar on which nothing is yet; `tenant` for those that belong to a practice.
+///
+/// # Errors
+/// The database's own.
+pub async fn create(
+    connection: &mut AsyncPgConnection,
+    id: CalendarId,
+    kind: Kind,
+    tenant: Option<TenantId>,
+) -> QueryResult<()> {
+    diesel::insert_into(calendars::table)
+        .values((
+            calendars::id.eq(id),
+            calendars::kind.eq(kind.name()),
+            calendars::tenant_id.eq(tenant),
+        ))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
 /// A calendar at one version.
 #[derive(Clone, Debug)]
 pub struct Loaded {

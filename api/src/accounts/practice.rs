@@ -7,9 +7,10 @@ use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use schema::calendars::{self, Kind};
 use schema::ids::{AssignmentId, CalendarId, ClinicId, OperatoryId, ProviderId, TenantId, UserId};
 use schema::schema::{
-    assignment_hours, assignments, calendars, clinics, memberships, operatories, providers, tenants,
+    assignment_hours, assignments, clinics, memberships, operatories, providers, tenants,
 };
 
 use super::treatments;
@@ -92,14 +93,7 @@ pub async fn create(
         .execute(connection)
         .await?;
     let (provider, own) = (ProviderId::new(), CalendarId::new());
-    diesel::insert_into(calendars::table)
-        .values((
-            calendars::id.eq(own),
-            calendars::kind.eq("dentist"),
-            calendars::tenant_id.eq(new.tenant),
-        ))
-        .execute(connection)
-        .await?;
+    calendars::create(connection, own, Kind::Dentist, Some(new.tenant)).await?;
     diesel::insert_into(providers::table)
         .values((
             providers::id.eq(provider),
@@ -132,10 +126,7 @@ async fn place(
         ))
         .execute(connection)
         .await?;
-    diesel::insert_into(calendars::table)
-        .values((calendars::id.eq(chair), calendars::kind.eq("operatory")))
-        .execute(connection)
-        .await?;
+    calendars::create(connection, chair, Kind::Operatory, None).await?;
     diesel::insert_into(operatories::table)
         .values((
             operatories::id.eq(operatory),

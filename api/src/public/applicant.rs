@@ -6,8 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Date, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use garde::Validate;
+use schema::calendars::{self, Kind};
 use schema::ids::{AppointmentId, CalendarId, HoldId, PatientId, TenantId};
-use schema::schema::{calendars, patient_dentists, patients, public_bookings};
+use schema::schema::{patient_dentists, patients, public_bookings};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -300,13 +301,7 @@ pub async fn record(
         return Ok(new);
     }
     connection.batch_execute("SAVEPOINT new_record").await?;
-    diesel::insert_into(calendars::table)
-        .values((
-            calendars::id.eq(new.calendar),
-            calendars::kind.eq("patient"),
-        ))
-        .execute(connection)
-        .await?;
+    calendars::create(connection, new.calendar, Kind::Patient, None).await?;
     diesel::insert_into(patients::table)
         .values((
             patients::id.eq(new.patient),

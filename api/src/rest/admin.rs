@@ -7,4 +7,5 @@ pub mod clinics;
 pub mod exceptions;
 pub mod lending;
 pub mod operatories;
+mod places;
 pub mod tenants;

@@ -9,7 +9,7 @@ use schema::appointments;
 use schema::ids::AppointmentId;
 use schema::tenancy;
 
-use crate::actions::{self, Action, target};
+use crate::actions::{self, Action, Occurrences, target};
 use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
@@ -19,6 +19,7 @@ use crate::wire::appointment::{
     AppointmentView, Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
 };
 use crate::wire::outcome::Outcome;
+use crate::wire::repeat::ScopeQuery;
 use crate::wire::replan::{AppointmentsView, NewSwap};
 
 pub use list::{__path_list, list};
@@ -52,6 +53,22 @@ pub(crate) fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     version
         .map(Some)
         .map_err(|_| Problem::invalid("If-Match", "the ETag of what is changed"))
+}
+
+/// Which occurrences of something that repeats are meant, and the version that the asker saw.
+pub(super) fn occurrences<I>(
+    request: &HttpRequest,
+    id: I,
+    scope: &ScopeQuery,
+) -> Result<Occurrences<I>, Problem> {
+    let version = seen(request)?;
+    let (scope, which) = scope.read()?;
+    Ok(Occurrences {
+        id,
+        version,
+        scope,
+        which,
+    })
 }
 
 /// An answer with its ETag.

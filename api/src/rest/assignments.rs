@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery};
 use crate::rest::wall_clock::Hours;
 
@@ -39,7 +40,7 @@ pub struct Assignment {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Assignment>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<AssignmentId>()?);
     let (rows, mut hours) =

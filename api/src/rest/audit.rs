@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery};
 
 /// One line of the log.
@@ -194,8 +195,8 @@ fn user(actor: &str) -> Option<UserId> {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    wanted: web::Query<AuditQuery>,
-    page: web::Query<PageQuery>,
+    wanted: Params<AuditQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<AuditEntry>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<i64>()?);
     let scope = Scope::Practice(member.tenant());

@@ -8,12 +8,12 @@ use schema::tenancy;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::appointments::{act, answer, seen};
-use crate::actions::{Action, Occurrences};
+use super::appointments::{act, answer, occurrences};
+use crate::actions::Action;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::page::{Page, PageQuery};
 use crate::wire::block::{BlockEdit, BlockView, BlockedView, NewBlock, UnblockedView};
 use crate::wire::outcome::Outcome;
@@ -34,29 +34,14 @@ pub struct Filter {
     calendar: Option<CalendarId>,
 }
 
-fn occurrences(
-    request: &HttpRequest,
-    id: BlockId,
-    scope: &ScopeQuery,
-) -> Result<Occurrences<BlockId>, Problem> {
-    let version = seen(request)?;
-    let (scope, which) = scope.read()?;
-    Ok(Occurrences {
-        id,
-        version,
-        scope,
-        which,
-    })
-}
-
 /// The practice's blocks that take time in a range, each with its occurrences there.
 #[utoipa::path(get, path = "/blocks", tag = "blocks", params(Filter, PageQuery),
     responses((status = 200, body = Page<BlockView>)))]
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    filter: web::Query<Filter>,
-    page: web::Query<PageQuery>,
+    filter: Params<Filter>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<BlockView>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<BlockId>()?);
     let range = time::range(&filter.from, &filter.to, RANGE_DAYS_MAX)?;
@@ -129,7 +114,7 @@ pub async fn update(
     member: Member,
     request: HttpRequest,
     id: web::Path<BlockId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
     body: Input<BlockEdit>,
 ) -> Result<HttpResponse, Problem> {
     let of = occurrences(&request, *id, &scope)?;
@@ -147,7 +132,7 @@ pub async fn remove(
     member: Member,
     request: HttpRequest,
     id: web::Path<BlockId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
 ) -> Result<HttpResponse, Problem> {
     let action = Action::Unblock(occurrences(&request, *id, &scope)?);
     act(&app, &member, &request, StatusCode::OK, action).await

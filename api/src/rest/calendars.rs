@@ -19,6 +19,7 @@ use crate::auth::permissions::Permission;
 use crate::auth::principal::{Member, Members};
 use crate::names;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::Page;
 use crate::wire::delta::{DeltaView, epoch};
 use crate::wire::entry::{Entry, Reader};
@@ -170,7 +171,7 @@ pub async fn get(
     app: web::Data<App>,
     member: Member,
     id: web::Path<CalendarId>,
-    range: web::Query<RangeQuery>,
+    range: Params<RangeQuery>,
 ) -> Result<web::Json<CalendarState>, Problem> {
     let range = time::range(&range.from, &range.to, RANGE_DAYS_MAX)?;
     let cell = readable(&app, member.tenant(), *id).await?;
@@ -198,7 +199,7 @@ pub async fn events(
     app: web::Data<App>,
     member: Member,
     id: web::Path<CalendarId>,
-    query: web::Query<AfterQuery>,
+    query: Params<AfterQuery>,
 ) -> Result<web::Json<Page<DeltaView>>, Problem> {
     let cell = readable(&app, member.tenant(), *id).await?;
     let reader = reader(&member);

@@ -27,10 +27,17 @@ fn short(given: &str, letters_max: usize) -> garde::Result {
     if given.chars().count() > letters_max {
         return Err(garde::Error::new(format!("at most {letters_max} letters")));
     }
-    if given.chars().any(char::is_control) {
+    if given.chars().any(unprintable) {
         return Err(garde::Error::new("must not contain control characters"));
     }
     Ok(())
+}
+
+/// Control characters, and those that turn the direction of what stands around them: with one of
+/// these in it, a name shows as another one wherever it stands.
+pub(super) fn unprintable(letter: char) -> bool {
+    let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control() || turns
 }
 
 /// `#rrggbb`.

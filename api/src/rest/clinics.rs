@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::input::Params;
+use crate::rest::page::{Page, PageQuery, behind};
 
 /// A place with operatories.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,7 +46,7 @@ impl From<Row> for Clinic {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Clinic>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, ClinicId)>()?);
     let rows: Vec<Row> =
@@ -60,12 +61,8 @@ pub async fn list(
                 .limit(limit + 1)
                 .select(Row::as_select())
                 .into_boxed();
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    clinics::name
-                        .gt(name.clone())
-                        .or(clinics::name.eq(name).and(clinics::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((clinics::name, clinics::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

@@ -4,9 +4,10 @@ use actix_web::{HttpResponse, web};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use garde::Validate;
+use schema::calendars::{self, Kind};
 use schema::ids::{CalendarId, ClinicId, TenantId};
 use schema::models::catalogue::Equipment as Row;
-use schema::schema::{assignments, calendars, equipment, operatories};
+use schema::schema::{assignments, equipment, operatories};
 use schema::tenancy;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,14 +15,13 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy};
-use crate::rest::input::{Input, nullable};
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::input::{Input, Params, nullable};
+use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::providers::Former;
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::rules::{self, Changed, Rules};
 
 /// A thing that visits need.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,8 +91,8 @@ struct Changes {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    former: web::Query<Former>,
-    page: web::Query<PageQuery>,
+    former: Params<Former>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Equipment>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, Uuid)>()?);
     let rows: Vec<Row> =
@@ -106,12 +106,8 @@ pub async fn list(
             if !former.include_inactive {
                 query = query.filter(equipment::active);
             }
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    equipment::name
-                        .gt(name.clone())
-                        .or(equipment::name.eq(name).and(equipment::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((equipment::name, equipment::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })
@@ -155,14 +151,7 @@ pub async fn create(
     let rules = Rules::Tenant(tenant);
     let created = rules::change(&app, &member.access(), rules, async |connection| {
         works_in(connection, tenant, row.clinic_id).await?;
-        diesel::insert_into(calendars::table)
-            .values((
-                calendars::id.eq(row.calendar_id),
-                calendars::kind.eq("equipment"),
-                calendars::tenant_id.eq(tenant),
-            ))
-            .execute(connection)
-            .await?;
+        calendars::create(connection, row.calendar_id, Kind::Equipment, Some(tenant)).await?;
         diesel::insert_into(equipment::table)
             .values(&row)
             .execute(connection)
@@ -222,9 +211,8 @@ async fn change(
     changes: Changes,
     action: &'static str,
 ) -> Result<web::Json<Changed<Equipment>>, Problem> {
-    let (tenant, access) = (member.tenant(), member.access());
-    let before = Before::of(app, [tenant]).await?;
-    let changed = rules::change(app, &access, Rules::Tenant(tenant), async |connection| {
+    let tenant = member.tenant();
+    let changed = rules::change_own(app, member, async |connection| {
         let was = Equipment::from(find(connection, tenant, id).await?);
         works_in(connection, tenant, changes.clinic_id.flatten()).await?;
         diesel::update(equipment::table.find(id))
@@ -237,8 +225,6 @@ async fn change(
         Ok(is)
     })
     .await?;
-    let with_patients = member.may(Permission::CanViewPatients);
-    let changed = before.changed(app, &access, with_patients, changed).await?;
     Ok(web::Json(changed))
 }
 

@@ -20,8 +20,9 @@ use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::checks;
+use crate::rest::input::Params;
 use crate::rest::language::Language;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::wall_clock;
 
 /// Dates on which other hours hold than the weekly ones.
@@ -98,8 +99,8 @@ pub async fn list(
     app: web::Data<App>,
     member: Member,
     request: HttpRequest,
-    dates: web::Query<Dates>,
-    page: web::Query<PageQuery>,
+    dates: Params<Dates>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Exception>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(NaiveDate, ExceptionId)>()?);
     let (from, to) = dates.bounds()?;
@@ -130,12 +131,8 @@ pub async fn list(
             if let Some(to) = to {
                 query = query.filter(dsl::from_date.le(to));
             }
-            if let Some((date, id)) = after {
-                query = query.filter(
-                    dsl::from_date
-                        .gt(date)
-                        .or(dsl::from_date.eq(date).and(dsl::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((dsl::from_date, dsl::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

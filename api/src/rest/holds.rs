@@ -12,7 +12,7 @@ use crate::auth::principal::Member;
 use crate::holds::{self, Holder};
 use crate::problem::Problem;
 use crate::rest::appointments::{REPLAY_HEADER, key};
-use crate::rest::input::Input;
+use crate::rest::input::{self, Input};
 use crate::wire::appointment::AppointmentView;
 use crate::wire::hold::{Confirmation, HoldProof, HoldView, NewHold};
 
@@ -47,8 +47,7 @@ pub fn token_or_body(request: &HttpRequest, body: &web::Bytes) -> Result<Option<
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let proof: HoldProof = serde_json::from_slice(body)
-        .map_err(|error| Problem::bad_request(format!("The body cannot be read: {error}")))?;
+    let proof: HoldProof = input::read(body)?;
     Ok(proof.hold_token)
 }
 

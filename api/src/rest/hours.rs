@@ -17,11 +17,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::input::Input;
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::rules::{self, Changed};
 use crate::rest::wall_clock::{self, Hours, WINDOWS_MAX};
 use crate::rest::{checks, equipment, providers};
 
@@ -200,9 +199,8 @@ async fn set(
     given: &OwnHours,
     of: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<(CalendarId, Entry), Problem>,
 ) -> Result<web::Json<Changed<OwnHours>>, Problem> {
-    let (tenant, access) = (member.tenant(), member.access());
-    let before = Before::of(app, [tenant]).await?;
-    let set = rules::change(app, &access, Rules::Tenant(tenant), async |connection| {
+    let tenant = member.tenant();
+    let set = rules::change_own(app, member, async |connection| {
         let (calendar, entry) = of(connection).await?;
         let rows = given.rows(tenant, calendar)?;
         let was = read(connection, tenant, calendar).await?;
@@ -219,9 +217,7 @@ async fn set(
         Ok(is)
     })
     .await?;
-    let with_patients = member.may(Permission::CanViewPatients);
-    let changed = before.changed(app, &access, with_patients, set).await?;
-    Ok(web::Json(changed))
+    Ok(web::Json(set))
 }
 
 async fn read(

@@ -23,7 +23,7 @@ use crate::auth::principal::Member;
 use crate::auth::sessions;
 use crate::mail::{self, Letter};
 use crate::problem::Problem;
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery};
 use crate::rest::patients::record::{check_email, lower_email};
@@ -109,7 +109,7 @@ impl TryFrom<Row> for Invitation {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Invitation>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<Uuid>()?);
     let rows: Vec<Row> =

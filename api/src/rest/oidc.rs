@@ -19,6 +19,7 @@ use crate::audit::{self, Who};
 use crate::auth::oidc::{FLOW_SECONDS, Identity};
 use crate::auth::sessions::{self, Client};
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::language::Language;
 use crate::rest::page::Page;
 use crate::rest::sessions::{Session, session};
@@ -80,7 +81,7 @@ pub async fn start(
     app: web::Data<App>,
     request: HttpRequest,
     provider: web::Path<String>,
-    query: web::Query<Start>,
+    query: Params<Start>,
 ) -> Result<HttpResponse, Problem> {
     app.throttle.sign_in_elsewhere(address::of(&request))?;
     let back = query.into_inner().back;
@@ -106,7 +107,7 @@ pub async fn callback(
     app: web::Data<App>,
     request: HttpRequest,
     provider: web::Path<String>,
-    given: web::Query<Callback>,
+    given: Params<Callback>,
 ) -> Result<HttpResponse, Problem> {
     finish(&app, &request, &provider, given.into_inner()).await
 }

@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::input::Params;
+use crate::rest::page::{Page, PageQuery, behind};
 
 /// A chair with its room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,7 +45,7 @@ impl From<Row> for Operatory {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Operatory>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, OperatoryId)>()?);
     let rows: Vec<Row> =
@@ -59,12 +60,8 @@ pub async fn list(
                 .limit(limit + 1)
                 .select(Row::as_select())
                 .into_boxed();
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    operatories::name
-                        .gt(name.clone())
-                        .or(operatories::name.eq(name).and(operatories::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((operatories::name, operatories::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

@@ -60,6 +60,18 @@ pub fn wrong_cursor() -> Problem {
     Problem::bad_request("The cursor is not one of this list: start again without.")
 }
 
+/// Rows of a list sorted by two columns that stand behind the page's last one: what
+/// [`PageQuery::after`] gave. A macro, since the columns of two tables share no type.
+macro_rules! behind {
+    (($first:expr, $second:expr), $last:expr) => {{
+        let (first, second) = $last;
+        $first
+            .gt(first.clone())
+            .or($first.eq(first).and($second.gt(second)))
+    }};
+}
+pub(crate) use behind;
+
 /// A part of a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

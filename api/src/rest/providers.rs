@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::input::Params;
+use crate::rest::page::{Page, PageQuery, behind};
 
 /// Somebody who treats or assists. The API's `dentistId` is such an id.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,8 +68,8 @@ pub struct Former {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    former: web::Query<Former>,
-    page: web::Query<PageQuery>,
+    former: Params<Former>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Provider>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, ProviderId)>()?);
     let rows: Vec<Row> =
@@ -82,12 +83,8 @@ pub async fn list(
             if !former.include_inactive {
                 query = query.filter(providers::active);
             }
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    providers::name
-                        .gt(name.clone())
-                        .or(providers::name.eq(name).and(providers::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((providers::name, providers::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

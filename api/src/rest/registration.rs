@@ -24,7 +24,7 @@ use crate::audit::{self, Entry, Who};
 use crate::auth::sessions::{self, Client};
 use crate::mail::{self, Letter};
 use crate::problem::{FieldError, Problem};
-use crate::rest::input::{Input, invalid};
+use crate::rest::input::{Input, Unchecked, invalid};
 use crate::rest::language::Language;
 use crate::rest::patients::record::{
     check_date_of_birth, check_email, check_name, check_phone, international, lower_email, tidy,
@@ -113,9 +113,8 @@ pub struct Pending {
 pub async fn register(
     app: web::Data<App>,
     request: HttpRequest,
-    body: web::Json<Registration>,
+    Unchecked(given): Unchecked<Registration>,
 ) -> Result<HttpResponse, Problem> {
-    let given = body.into_inner();
     let dentist = match given.role.as_deref() {
         Some("dentist") => true,
         Some("patient") => false,

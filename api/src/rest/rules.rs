@@ -1,8 +1,6 @@
 //! Changing what decides when something may be booked: hours, exceptions, treatments, who and what
 //! there is. Every such change goes through [`change`], so that no booking is committed by old
-//! rules; and whoever makes it hears which visits it leaves out ([`Before`]).
-
-use std::sync::Arc;
+//! rules; and whoever makes it hears which visits it leaves out ([`change_and_tell`]).
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -17,6 +15,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::permissions::Permission;
+use crate::auth::principal::Member;
 use crate::problem::Problem;
 
 /// Visits that are told of one change; the count tells how many there are.
@@ -94,70 +94,77 @@ pub struct LeftOut {
     patient_id: Option<Uuid>,
 }
 
-/// The rules of practices as they were, to compare with.
-#[derive(Debug)]
-pub struct Before(Vec<Arc<RuleBook>>);
-
-impl Before {
-    /// As they are now.
-    ///
-    /// # Errors
-    /// 503 without a database.
-    pub async fn of(
-        app: &App,
-        tenants: impl IntoIterator<Item = TenantId>,
-    ) -> Result<Self, Problem> {
-        let mut books = Vec::new();
-        for tenant in tenants {
-            books.push(app.engine.rules(tenant).await?);
-        }
-        Ok(Self(books))
+/// As [`change`], and answers with the visits to come that the change leaves out, of `tenants`.
+/// `with_patients`: whether the asker may know whose they are.
+///
+/// # Errors
+/// As [`change`]; 503 without a database.
+pub async fn change_and_tell<T>(
+    app: &App,
+    access: &Access,
+    rules: Rules,
+    tenants: &[TenantId],
+    with_patients: bool,
+    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Problem>,
+) -> Result<Changed<T>, Problem> {
+    let mut books = Vec::new();
+    for tenant in tenants {
+        books.push(app.engine.rules(*tenant).await?);
     }
-
-    /// `row`, with the visits to come that the old rules covered and the new ones do not.
-    /// `with_patients`: whether the asker may know whose they are.
-    ///
-    /// # Errors
-    /// 503 without a database.
-    pub async fn changed<T>(
-        self,
-        app: &App,
-        access: &Access,
-        with_patients: bool,
-        row: T,
-    ) -> Result<Changed<T>, Problem> {
-        let mut left_out = Vec::new();
-        for before in self.0 {
-            let after = app.engine.rules(before.tenant).await?;
-            if before.seen == after.seen {
-                continue;
-            }
-            let visits = to_come(app, access, before.tenant).await?;
-            let lost = visits
-                .into_iter()
-                .filter(|visit| before.covers(visit) && !after.covers(visit));
-            left_out.extend(lost);
-        }
-        left_out.sort_by_key(|visit| (visit.span, visit.id));
-        let count = left_out.len();
-        left_out.truncate(TOLD_MAX);
-        Ok(Changed {
-            row,
-            appointments_outside: left_out
-                .into_iter()
-                .map(|visit| LeftOut {
-                    id: visit.id.0,
-                    tenant_id: visit.tenant.0,
-                    start: visit.span.start().to_utc(),
-                    end: visit.span.end().to_utc(),
-                    dentist_id: visit.provider.0,
-                    operatory_id: visit.operatory.0,
-                    patient_id: with_patients.then_some(visit.patient.0),
-                })
-                .collect(),
-            appointments_outside_count: count,
-        })
+    let row = change(app, access, rules, work).await?;
+    let mut visits = Vec::new();
+    for before in books {
+        visits.extend(left_out(app, access, &before).await?);
     }
+    visits.sort_by_key(|visit| (visit.span, visit.id));
+    let count = visits.len();
+    visits.truncate(TOLD_MAX);
+    Ok(Changed {
+        row,
+        appointments_outside: visits
+            .into_iter()
+            .map(|visit| LeftOut {
+                id: visit.id.0,
+                tenant_id: visit.tenant.0,
+                start: visit.span.start().to_utc(),
+                end: visit.span.end().to_utc(),
+                dentist_id: visit.provider.0,
+                operatory_id: visit.operatory.0,
+                patient_id: with_patients.then_some(visit.patient.0),
+            })
+            .collect(),
+        appointments_outside_count: count,
+    })
+}
+
+/// The same of the member's own practice.
+///
+/// # Errors
+/// As [`change_and_tell`].
+pub async fn change_own<T>(
+    app: &App,
+    member: &Member,
+    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Problem>,
+) -> Result<Changed<T>, Problem> {
+    let tenant = member.tenant();
+    let with_patients = member.may(Permission::CanViewPatients);
+    let (access, rules) = (member.access(), Rules::Tenant(tenant));
+    change_and_tell(app, &access, rules, &[tenant], with_patients, work).await
+}
+
+/// A practice's visits to come that the rules covered as they were `before`, and no longer do.
+async fn left_out(
+    app: &App,
+    access: &Access,
+    before: &RuleBook,
+) -> Result<Vec<Appointment>, Problem> {
+    let after = app.engine.rules(before.tenant).await?;
+    if before.seen == after.seen {
+        return Ok(Vec::new());
+    }
+    let mut visits = to_come(app, access, before.tenant).await?;
+    visits.retain(|visit| before.covers(visit) && !after.covers(visit));
+    Ok(visits)
 }
 
 /// A practice's visits that are not over and take time.

@@ -5,31 +5,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schema::ids::SeriesId;
 use schema::{appointments as visits, series, tenancy};
 
-use super::appointments::{act, answer, seen};
-use crate::actions::{self, Action, Occurrences};
+use super::appointments::{act, answer, occurrences};
+use crate::actions::{self, Action};
 use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::{self, Input};
+use crate::rest::input::{self, Input, Params};
 use crate::wire::outcome::Outcome;
 use crate::wire::repeat::ScopeQuery;
 use crate::wire::series::{NewSeries, SeriesCancellation, SeriesEdit, SeriesEditView, SeriesView};
-
-fn occurrences(
-    request: &HttpRequest,
-    id: SeriesId,
-    scope: &ScopeQuery,
-) -> Result<Occurrences<SeriesId>, Problem> {
-    let version = seen(request)?;
-    let (scope, which) = scope.read()?;
-    Ok(Occurrences {
-        id,
-        version,
-        scope,
-        which,
-    })
-}
 
 /// What a series would become, visit by visit; nothing is booked and nothing kept.
 #[utoipa::path(post, path = "/series/preview", tag = "series", request_body = NewSeries,
@@ -98,7 +83,7 @@ pub async fn update(
     member: Member,
     request: HttpRequest,
     id: web::Path<SeriesId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
     body: Input<SeriesEdit>,
 ) -> Result<HttpResponse, Problem> {
     let of = occurrences(&request, *id, &scope)?;
@@ -117,7 +102,7 @@ pub async fn cancel(
     member: Member,
     request: HttpRequest,
     id: web::Path<SeriesId>,
-    scope: web::Query<ScopeQuery>,
+    scope: Params<ScopeQuery>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let of = occurrences(&request, *id, &scope)?;

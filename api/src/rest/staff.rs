@@ -23,8 +23,8 @@ use crate::audit::{self, Entry};
 use crate::auth::permissions::{Permission, Role};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::Input;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::input::{Input, Params};
+use crate::rest::page::{Page, PageQuery, behind};
 
 /// Somebody who works for the practice.
 #[derive(Debug, Serialize, ToSchema)]
@@ -166,7 +166,7 @@ async fn find(
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<StaffMember>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, UserId)>()?);
     let rows: Vec<Row> =
@@ -175,12 +175,8 @@ pub async fn list(
                 .order((users::name, users::id))
                 .limit(limit + 1)
                 .into_boxed();
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    users::name
-                        .gt(name.clone())
-                        .or(users::name.eq(name).and(users::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((users::name, users::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })

@@ -20,8 +20,9 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::language::Language;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::page::{Page, PageQuery, behind};
 use crate::rest::providers::Former;
 
 /// What is done in a visit.
@@ -160,8 +161,8 @@ pub async fn list(
     app: web::Data<App>,
     member: Member,
     request: HttpRequest,
-    former: web::Query<Former>,
-    page: web::Query<PageQuery>,
+    former: Params<Former>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Treatment>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, TreatmentId)>()?);
     let (rows, mut named) =
@@ -175,12 +176,8 @@ pub async fn list(
             if !former.include_inactive {
                 query = query.filter(treatments::active);
             }
-            if let Some((code, id)) = after {
-                query = query.filter(
-                    treatments::code
-                        .gt(code.clone())
-                        .or(treatments::code.eq(code).and(treatments::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((treatments::code, treatments::id), last));
             }
             let rows: Vec<Row> = query.load(connection).await?;
             let ids: Vec<TreatmentId> = rows.iter().map(|row| row.id).collect();

@@ -26,7 +26,8 @@ use crate::auth::permissions::Permission;
 use crate::auth::principal::{Member, Principal, TENANT_HEADER};
 use crate::problem::Problem;
 use crate::rest::checks;
-use crate::rest::page::{Page, PageQuery};
+use crate::rest::input::Params;
+use crate::rest::page::{Page, PageQuery, behind};
 use crate::wire::time;
 
 /// The longest range, in days.
@@ -155,8 +156,8 @@ pub async fn operatories(
     app: web::Data<App>,
     principal: Principal,
     request: HttpRequest,
-    query: web::Query<UtilizationQuery>,
-    page: web::Query<PageQuery>,
+    query: Params<UtilizationQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Utilization>>, Problem> {
     let range = Range::parse(&query.from, &query.to)?;
     let (limit, after) = (page.limit()?, page.after::<(String, OperatoryId)>()?);
@@ -258,12 +259,8 @@ async fn chairs(
     if let Some(id) = wanted.clinic_id {
         query = query.filter(operatories::clinic_id.eq(id));
     }
-    if let Some((name, id)) = after {
-        query = query.filter(
-            operatories::name
-                .gt(name.clone())
-                .or(operatories::name.eq(name).and(operatories::id.gt(id))),
-        );
+    if let Some(last) = after {
+        query = query.filter(behind!((operatories::name, operatories::id), last));
     }
     let rows: Vec<(OperatoryId, String, ClinicId, String, String)> = query.load(connection).await?;
     let chairs = rows

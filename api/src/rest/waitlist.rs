@@ -22,7 +22,7 @@ use crate::audit::{self, Entry, Who};
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::page::{Page, PageQuery};
 
 pub use offering::{__path_candidates, __path_offer, candidates, offer};
@@ -45,8 +45,8 @@ const STATUSES: [&str; 4] = ["waiting", "offered", "booked", "withdrawn"];
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    filter: web::Query<EntryFilter>,
-    page: web::Query<PageQuery>,
+    filter: Params<EntryFilter>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<EntryView>>, Problem> {
     member.require(Permission::CanViewPatients)?;
     let (limit, after) = (page.limit()?, page.after::<EntryId>()?);

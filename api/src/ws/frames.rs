@@ -16,6 +16,7 @@ use crate::actions::{Action, Occurrences, target};
 use crate::auth::access::AccessRule;
 use crate::problem::Problem;
 use crate::rest::availability::query::{AvailabilityQuery, ExplainQuery};
+use crate::rest::input;
 use crate::wire::appointment::{
     Cancellation, NewAppointment, NewLength, NewNotes, NewStatus, NewTime,
 };
@@ -176,7 +177,7 @@ pub fn read(text: &str) -> Incoming {
     Incoming {
         id: Some(id),
         rule: kind.rule(),
-        frame: frame(kind, body::flat(body)),
+        frame: input::without_nul(text.as_bytes()).and_then(|()| frame(kind, body::flat(body))),
     }
 }
 
@@ -302,13 +303,12 @@ fn optional<T: serde::de::DeserializeOwned>(
 }
 
 pub(super) fn from<T: serde::de::DeserializeOwned>(body: Map<String, Value>) -> Result<T, Problem> {
-    serde_json::from_value(Value::Object(body))
+    serde_path_to_error::deserialize(Value::Object(body))
         .map_err(|error| Problem::bad_request(format!("The frame cannot be read: {error}")))
 }
 
 pub(super) fn valid<T: garde::Validate<Context = ()>>(body: T) -> Result<T, Problem> {
-    body.validate()
-        .map_err(|report| crate::rest::input::invalid(&report))?;
+    body.validate().map_err(|report| input::invalid(&report))?;
     Ok(body)
 }
 
@@ -325,6 +325,7 @@ mod tests {
             (r#"{"id":-1,"type":"connect"}"#, None),
             (r#"{"id":4}"#, Some(4)),
             (r#"{"id":4,"type":"fly"}"#, Some(4)),
+            (r#"{"id":4,"type":"connect","token":"\u0000"}"#, Some(4)),
             (r#"{"id":4,"type":"book"}"#, Some(4)),
             (r#"{"id":4,"type":"subscribe","calendar":"x"}"#, Some(4)),
             (r#"{"id":4,"type":"book","appointment":[]}"#, Some(4)),

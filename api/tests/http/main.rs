@@ -10,6 +10,7 @@ mod auth;
 mod catalogue;
 mod demo;
 mod documents;
+mod input;
 mod isolation;
 mod mail;
 mod me;

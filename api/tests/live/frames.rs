@@ -24,7 +24,13 @@ async fn broken_frames_are_answered_and_the_socket_stays_open() {
         let answer = socket.ask(frame).await;
         assert_eq!(answer["type"], "error", "{answer}");
     }
-    let body = world.booking(0, 0, world.at(1, 9, 0));
+    let mut body = world.booking(0, 0, world.at(1, 9, 0));
+    body["notes"] = json!("a\0b");
+    let unkept = socket
+        .ask(json!({ "type": "book", "appointment": body }))
+        .await;
+    assert_eq!(unkept["code"], "bad_request", "{unkept}");
+    body["notes"] = json!("ab");
     let booked = socket
         .ask(json!({ "type": "book", "appointment": body }))
         .await;

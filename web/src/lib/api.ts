@@ -86,6 +86,12 @@ export class ApiError extends Error {
 	}
 }
 
+/** The code of whatever a request, or a command of the socket, failed with. */
+export function codeOf(error: unknown): string {
+	const { code } = (error ?? {}) as { code?: unknown };
+	return typeof code === 'string' ? code : 'network';
+}
+
 export interface Credentials {
 	/** Answers the access token; `fresh` when the last one was refused. */
 	token: (fresh: boolean) => Promise<string>;

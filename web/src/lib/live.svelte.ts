@@ -2,7 +2,6 @@
 // their entries. Nothing here polls.
 
 import {
-	CommandError,
 	DentiCloudClient,
 	type CalendarStore,
 	type ConnectionState,
@@ -118,11 +117,4 @@ export class LiveCalendars {
 	#wake = () => {
 		if (!document.hidden) this.client.wake();
 	};
-}
-
-/** The code of whatever a command or a request failed with. */
-export function codeOf(error: unknown): string {
-	if (error instanceof CommandError) return error.code;
-	if (error && typeof error === 'object' && 'code' in error) return String(error.code);
-	return 'network';
 }

@@ -1,6 +1,6 @@
 // What the pages behind links in e-mails have in common: the secret in the address, and what becomes of it.
 
-import { ApiError, request } from './api';
+import { request } from './api';
 
 /** The secret behind `#`, which no server sees. */
 export function secretOf(hash: string, name = 'token'): string {
@@ -32,8 +32,4 @@ export function ask<T>(
 		? { Authorization: `Bearer ${options.token}` }
 		: {};
 	return request<T>(method, path, { body: options.body, headers });
-}
-
-export function codeOf(error: unknown): string {
-	return error instanceof ApiError ? error.code : 'network';
 }

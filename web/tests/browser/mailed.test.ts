@@ -1,8 +1,9 @@
-// The pages that links in e-mails open: with a link that works, with one that does not, in both languages.
+// The pages that links in e-mails open, with links that do not work: in both languages. With those that do, see
+// letters.test.ts.
 
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPage, SERVER, startBrowser } from './harness';
 
 let browser: Browser;
@@ -24,6 +25,7 @@ describe('pages behind links', () => {
 		'/app/confirm-email#token=x',
 		'/app/reset-password#token=x',
 		'/app/forgot-password',
+		'/app/register',
 		'/app/invitation#token=x',
 		'/my/link-requests#token=x',
 		'/my/offers#token=x',
@@ -73,38 +75,4 @@ describe('pages behind links', () => {
 		await page.getByTestId('reset-submit').click();
 		await page.getByTestId('mailed-failure').waitFor();
 	});
-
-	it('show a guest their visit, and cancel it', async () => {
-		const { subdomain } = inject('login').workspaces[0]!;
-		const booked = await bookAsGuest(subdomain);
-		const page = await at(`/book/${subdomain}#manage=${booked.manageToken}`, 'en-US');
-		await page.getByTestId('booking-when').waitFor();
-		await page.getByTestId('booking-cancel').click();
-		await page.getByTestId('mailed-done').waitFor();
-		await page.reload();
-		await page.getByTestId('mailed-done').waitFor();
-	});
 });
-
-/** A booking of the public page, without an account. */
-async function bookAsGuest(subdomain: string): Promise<{ manageToken: string }> {
-	const ask = async (path: string, body?: unknown) => {
-		const answer = await fetch(`${SERVER}/public/${subdomain}${path}`, {
-			method: body ? 'POST' : 'GET',
-			headers: { 'Content-Type': 'application/json' },
-			body: body ? JSON.stringify(body) : undefined
-		});
-		if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-		return answer.json();
-	};
-	const { treatments } = await ask('');
-	const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-	const range = `from=${day(20)}T00:00:00Z&to=${day(27)}T00:00:00Z`;
-	const query = `treatment=${treatments[0].id}&${range}`;
-	const { slots } = await ask(`/availability?${query}&limit=1`);
-	const { dentistId, start } = slots[0];
-	const held = await ask('/holds', { treatmentId: treatments[0].id, dentistId, start });
-	const email = `guest-${Date.now()}@example.com`;
-	const patient = { firstName: 'Ana', lastName: 'Paz', email };
-	return ask(`/holds/${held.id}/confirm`, { patient, holdToken: held.holdToken });
-}

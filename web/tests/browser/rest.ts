@@ -73,14 +73,19 @@ export class Practice {
 	/** Somebody who is free at that time. */
 	async patientFor({ start, end }: Pick<Slot, 'start' | 'end'>): Promise<DemoPatient> {
 		const range = new URLSearchParams({ from: start, to: end, limit: '200' });
-		const { items } = await this.get(`/appointments?${range}`);
+		const { items } = await this.ask(`/appointments?${range}`);
 		const busy = new Set(items.map((one: Appointment) => one.patientId));
 		const free = this.patients.filter(({ id }) => !busy.has(id));
 		return free[Math.floor(Math.random() * free.length)]!;
 	}
 
+	/** As the dentist. */
+	ask(path: string, body?: unknown, method?: string): Promise<any> {
+		return ask(this.token, this.tenantId, path, body, method);
+	}
+
 	appointment(id: string): Promise<Appointment> {
-		return ask(this.token, this.tenantId, `/appointments/${id}`);
+		return this.ask(`/appointments/${id}`);
 	}
 
 	/**
@@ -116,7 +121,7 @@ export class Practice {
 	}
 
 	async book(slot: Slot): Promise<Appointment> {
-		return this.change('/appointments', {
+		return this.ask('/appointments', {
 			patientId: (await this.patientFor(slot)).id,
 			dentistId: this.dentist.ownerId,
 			operatoryId: slot.operatoryId,
@@ -126,39 +131,31 @@ export class Practice {
 	}
 
 	cancel(id: string): Promise<Appointment> {
-		return this.change(`/appointments/${id}/cancel`, { reason: 'test' });
+		return this.ask(`/appointments/${id}/cancel`, { reason: 'test' });
 	}
 
 	/** A visit's time on the dentist's calendar: the part of it in which the dentist is needed. */
 	async entryOf(appointmentId: string): Promise<Entry> {
 		const { start, end } = await this.appointment(appointmentId);
 		const range = new URLSearchParams({ from: start, to: end });
-		const { entries } = await this.get(`/calendars/${this.dentist.id}?${range}`);
+		const { entries } = await this.ask(`/calendars/${this.dentist.id}?${range}`);
 		return entries.find((one: Entry) => one.appointment?.id === appointmentId);
 	}
 
 	/** A treatment that the public may book. */
 	async onlineTreatment(): Promise<string> {
-		const { items } = await this.get('/treatments?limit=200');
+		const { items } = await this.ask('/treatments?limit=200');
 		return items.find((one: { onlineBookable: boolean }) => one.onlineBookable).id;
 	}
 
 	/** Somebody who works here, with what they may do. */
 	async member(email: string): Promise<{ id: string; permissions: string[] }> {
-		const { items } = await this.get('/staff?limit=200');
+		const { items } = await this.ask('/staff?limit=200');
 		return items.find((one: { email: string }) => one.email === email);
 	}
 
 	permit(memberId: string, permissions: string[]): Promise<unknown> {
-		return ask(this.token, this.tenantId, `/staff/${memberId}`, { permissions }, 'PATCH');
-	}
-
-	private get(path: string): Promise<any> {
-		return ask(this.token, this.tenantId, path);
-	}
-
-	private change(path: string, body: unknown): Promise<Appointment> {
-		return ask(this.token, this.tenantId, path, body);
+		return this.ask(`/staff/${memberId}`, { permissions }, 'PATCH');
 	}
 
 	private async slots(weeksAhead: number): Promise<Slot[]> {
@@ -172,7 +169,7 @@ export class Practice {
 			to: to.toISOString(),
 			limit: '200'
 		});
-		const { slots } = await ask(this.token, this.tenantId, `/availability?${query}`);
+		const { slots } = await this.ask(`/availability?${query}`);
 		return slots.map((slot: Slot) => ({ ...slot, wall: toWall(slot.start, this.zone) }));
 	}
 }
@@ -188,21 +185,38 @@ function newPatients(token: string, tenantId: string): Promise<DemoPatient[]> {
 	return Promise.all(people.map((person) => ask(token, tenantId, '/patients', person)));
 }
 
-async function ask(
-	token: string,
-	tenantId: string,
+/** A booking of the public page, without an account. */
+export async function bookAsGuest(subdomain: string, email: string): Promise<void> {
+	const here = `/public/${subdomain}`;
+	const { treatments } = await ask(null, null, here);
+	const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+	const range = `from=${day(20)}T00:00:00Z&to=${day(27)}T00:00:00Z`;
+	const query = `treatment=${treatments[0].id}&${range}`;
+	const { slots } = await ask(null, null, `${here}/availability?${query}&limit=1`);
+	const { dentistId, start } = slots[0];
+	const wanted = { treatmentId: treatments[0].id, dentistId, start };
+	const { id, holdToken } = await ask(null, null, `${here}/holds`, wanted);
+	const patient = { firstName: 'Ana', lastName: 'Paz', email };
+	await ask(null, null, `${here}/holds/${id}/confirm`, { patient, holdToken });
+}
+
+/** The answer of a request that has to work; `undefined` without a body. */
+export async function ask(
+	token: string | null,
+	tenantId: string | null,
 	path: string,
 	body?: unknown,
 	method = 'POST'
 ): Promise<any> {
 	const answer = await fetch(SERVER + path, {
 		headers: {
-			Authorization: `Bearer ${token}`,
-			'X-Tenant-Id': tenantId,
+			...(token ? { Authorization: `Bearer ${token}` } : {}),
+			...(tenantId ? { 'X-Tenant-Id': tenantId } : {}),
 			'Content-Type': 'application/json'
 		},
 		...(body ? { method, body: JSON.stringify(body) } : {})
 	});
-	if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-	return answer.json();
+	const text = await answer.text();
+	if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+	return text ? JSON.parse(text) : undefined;
 }

@@ -22,9 +22,9 @@ use crate::audit::{self, Entry, Who};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::checks;
-use crate::rest::input::{Input, nullable};
+use crate::rest::input::{Input, Params, nullable};
 use crate::rest::page::{Page, PageQuery};
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::rules::{self, Changed, Rules};
 use crate::rest::wall_clock::{self, Hours, WINDOWS_MAX};
 
 /// A provider's right to use an operatory, as super admins see it.
@@ -139,8 +139,8 @@ pub struct Wanted {
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    wanted: web::Query<Wanted>,
-    page: web::Query<PageQuery>,
+    wanted: Params<Wanted>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Assignment>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<AssignmentId>()?);
     let lent = tenancy::transaction(&app.app_pool, &principal.access(), async |connection| {
@@ -233,24 +233,24 @@ pub async fn create(
         weekly,
     };
     in_order(&lent.row)?;
-    let before = Before::of(&app, [tenant]).await?;
-    rules::change(&app, &access, Rules::Tenant(tenant), async |connection| {
+    let created = change(&app, &access, tenant, async |connection| {
         lending::check(connection, &lent).await?;
         diesel::insert_into(assignments::table)
             .values(&lent.row)
             .execute(connection)
             .await?;
         write_hours(connection, &lent).await?;
-        let entry = Entry::new("assignment.created").on(lent.row.id.0);
-        let entry = entry.after(Assignment::from(&lent));
-        audit::record(connection, Who::from(&principal).in_tenant(tenant), entry).await
+        let created = Assignment::from(&lent);
+        let entry = Entry::new("assignment.created")
+            .on(created.id)
+            .after(&created);
+        audit::record(connection, Who::from(&principal).in_tenant(tenant), entry).await?;
+        Ok(created)
     })
     .await?;
-    let created = Assignment::from(&lent);
-    let changed = before.changed(&app, &access, false, created).await?;
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/admin/assignments/{}", lent.row.id)))
-        .json(changed))
+        .json(created))
 }
 
 /// Change hours, dates or sharing. The answer lists the visits to come that lie outside now.
@@ -268,8 +268,7 @@ pub async fn update(
     let new_hours = given.hours.as_deref().map(weekly).transpose()?;
     let access = principal.access();
     let tenant = read(&app, &access, *id).await?.row.tenant_id;
-    let before = Before::of(&app, [tenant]).await?;
-    let changed = rules::change(&app, &access, Rules::Tenant(tenant), async |connection| {
+    let changed = change(&app, &access, tenant, async |connection| {
         let was = find(connection, *id).await?;
         let mut is = was.clone();
         is.row.valid_from = given.valid_from.unwrap_or(is.row.valid_from);
@@ -297,9 +296,7 @@ pub async fn update(
         Ok(changed)
     })
     .await?;
-    Ok(web::Json(
-        before.changed(&app, &access, false, changed).await?,
-    ))
+    Ok(web::Json(changed))
 }
 
 /// End an assignment at once, as if it had never been; to end it with a day, change `validTo`. The
@@ -314,8 +311,7 @@ pub async fn delete(
 ) -> Result<web::Json<Changed<Assignment>>, Problem> {
     let access = principal.access();
     let tenant = read(&app, &access, *id).await?.row.tenant_id;
-    let before = Before::of(&app, [tenant]).await?;
-    let ended = rules::change(&app, &access, Rules::Tenant(tenant), async |connection| {
+    let ended = change(&app, &access, tenant, async |connection| {
         let was = Assignment::from(&find(connection, *id).await?);
         // Its hours go with it.
         diesel::delete(assignments::table.find(*id))
@@ -326,9 +322,18 @@ pub async fn delete(
         Ok(was)
     })
     .await?;
-    Ok(web::Json(
-        before.changed(&app, &access, false, ended).await?,
-    ))
+    Ok(web::Json(ended))
+}
+
+/// Changes what is lent to one practice. Whose visits are left out, a super admin does not hear.
+async fn change<T>(
+    app: &App,
+    access: &Access,
+    tenant: TenantId,
+    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Problem>,
+) -> Result<Changed<T>, Problem> {
+    let rules = Rules::Tenant(tenant);
+    rules::change_and_tell(app, access, rules, &[tenant], false, work).await
 }
 
 /// The windows, none of which overlaps another.

@@ -11,6 +11,7 @@ use crate::audit::Who;
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::audit::{AuditEntry, AuditQuery, Scope, export, find, paged};
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery};
 
 /// Whose log.
@@ -34,9 +35,9 @@ impl OfTenant {
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    of: web::Query<OfTenant>,
-    wanted: web::Query<AuditQuery>,
-    page: web::Query<PageQuery>,
+    of: Params<OfTenant>,
+    wanted: Params<AuditQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<AuditEntry>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<i64>()?);
     let entries = tenancy::transaction(&app.app_pool, &principal.access(), async |connection| {
@@ -53,8 +54,8 @@ pub async fn list(
 pub async fn csv(
     app: web::Data<App>,
     principal: Principal,
-    of: web::Query<OfTenant>,
-    wanted: web::Query<AuditQuery>,
+    of: Params<OfTenant>,
+    wanted: Params<AuditQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (who, access) = (Who::from(&principal), principal.access());
     export::download(app, who, access, of.scope(), wanted.into_inner()).await

@@ -5,21 +5,22 @@ use actix_web::{HttpResponse, web};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use garde::Validate;
-use schema::ids::{ClinicId, OperatoryId, TenantId};
-use schema::schema::{assignments, clinics, operatories};
-use schema::tenancy::{self, Access};
+use schema::ids::ClinicId;
+use schema::schema::clinics;
+use schema::tenancy;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::places::Place;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy};
-use crate::rest::input::{Input, nullable};
-use crate::rest::page::{Page, PageQuery};
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::input::{Input, Params, nullable};
+use crate::rest::page::{Page, PageQuery, behind};
+use crate::rest::rules::Changed;
 
 /// A place with operatories, as super admins see it.
 #[derive(Debug, Serialize, Queryable, Selectable, ToSchema)]
@@ -125,8 +126,8 @@ pub struct InUse {
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    wanted: web::Query<InUse>,
-    page: web::Query<PageQuery>,
+    wanted: Params<InUse>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Clinic>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, ClinicId)>()?);
     let rows: Vec<Clinic> =
@@ -139,12 +140,8 @@ pub async fn list(
             if let Some(active) = wanted.active {
                 query = query.filter(clinics::active.eq(active));
             }
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    clinics::name
-                        .gt(name.clone())
-                        .or(clinics::name.eq(name).and(clinics::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((clinics::name, clinics::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })
@@ -244,24 +241,22 @@ async fn change(
     changes: Changes,
     action: &'static str,
 ) -> Result<web::Json<Changed<Clinic>>, Problem> {
-    let access = principal.access();
-    let before = Before::of(app, tenants_at(app, &access, Place::Clinic(id)).await?).await?;
-    let changed = rules::change(app, &access, Rules::Clinic(id), async |connection| {
-        let was = find(connection, id).await?;
-        // A change of nothing is none for diesel, and no error for whoever asks.
-        diesel::update(clinics::table.find(id))
-            .set((clinics::id.eq(id), changes))
-            .execute(connection)
-            .await?;
-        let is = find(connection, id).await?;
-        let entry = Entry::new(action).on(id.0).before(was).after(&is);
-        audit::record(connection, principal, entry).await?;
-        Ok(is)
-    })
-    .await?;
-    Ok(web::Json(
-        before.changed(app, &access, false, changed).await?,
-    ))
+    let place = Place::Clinic(id);
+    let changed = place
+        .change(app, &principal.access(), async |connection| {
+            let was = find(connection, id).await?;
+            // A change of nothing is none for diesel, and no error for whoever asks.
+            diesel::update(clinics::table.find(id))
+                .set((clinics::id.eq(id), changes))
+                .execute(connection)
+                .await?;
+            let is = find(connection, id).await?;
+            let entry = Entry::new(action).on(id.0).before(was).after(&is);
+            audit::record(connection, principal, entry).await?;
+            Ok(is)
+        })
+        .await?;
+    Ok(web::Json(changed))
 }
 
 async fn find(connection: &mut AsyncPgConnection, id: ClinicId) -> Result<Clinic, Problem> {
@@ -271,33 +266,4 @@ async fn find(connection: &mut AsyncPgConnection, id: ClinicId) -> Result<Clinic
         .first(connection)
         .await?;
     Ok(found)
-}
-
-/// A place that is lent.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
-    Clinic(ClinicId),
-    Operatory(OperatoryId),
-}
-
-/// The practices that anything is lent to there.
-pub(super) async fn tenants_at(
-    app: &App,
-    access: &Access,
-    place: Place,
-) -> Result<Vec<TenantId>, Problem> {
-    tenancy::transaction(&app.app_pool, access, async |connection| {
-        let query = assignments::table
-            .inner_join(operatories::table)
-            .select(assignments::tenant_id)
-            .distinct()
-            .order(assignments::tenant_id)
-            .into_boxed();
-        let query = match place {
-            Place::Clinic(id) => query.filter(operatories::clinic_id.eq(id)),
-            Place::Operatory(id) => query.filter(operatories::id.eq(id)),
-        };
-        Ok(query.load(connection).await?)
-    })
-    .await
 }

@@ -4,22 +4,22 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use schema::ids::{ClinicId, ExceptionId, OperatoryId};
+use schema::ids::ExceptionId;
 use schema::models::catalogue::ScheduleException as Row;
-use schema::schema::{operatories, schedule_exceptions};
+use schema::schema::schedule_exceptions;
 use schema::tenancy::{self, Access};
 
-use super::clinics::{Place, tenants_at};
+use super::places::Place;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::exceptions::given::{ExceptionChange, NewException, Scope};
 use crate::rest::exceptions::{Dates, Exception, store};
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::language::Language;
-use crate::rest::page::{Page, PageQuery};
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::page::{Page, PageQuery, behind};
+use crate::rest::rules::Changed;
 
 /// Clinics' and operatories' closures and extra hours, by date.
 #[utoipa::path(get, path = "/admin/exceptions", tag = "admin", operation_id = "admin_exceptions",
@@ -28,8 +28,8 @@ pub async fn list(
     app: web::Data<App>,
     principal: Principal,
     request: HttpRequest,
-    dates: web::Query<Dates>,
-    page: web::Query<PageQuery>,
+    dates: Params<Dates>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Exception>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(NaiveDate, ExceptionId)>()?);
     let (from, to) = dates.bounds()?;
@@ -48,12 +48,8 @@ pub async fn list(
             if let Some(to) = to {
                 query = query.filter(dsl::from_date.le(to));
             }
-            if let Some((date, id)) = after {
-                query = query.filter(
-                    dsl::from_date
-                        .gt(date)
-                        .or(dsl::from_date.eq(date).and(dsl::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((dsl::from_date, dsl::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })
@@ -87,22 +83,22 @@ pub async fn create(
     let row = given.into_row(scope)?;
     let access = principal.access();
     let language = Language::of(&request, "es");
-    let at = Site::of(&app, &access, &row).await?;
-    let created = rules::change(&app, &access, at.rules, async |connection| {
-        store::insert(connection, &row).await?;
-        let created = Exception::of(row, language);
-        let entry = Entry::new("exception.created")
-            .on(created.id)
-            .after(&created);
-        audit::record(connection, &principal, entry).await?;
-        Ok(created)
-    })
-    .await?;
-    let location = format!("/admin/exceptions/{}", created.id);
-    let changed = at.before.changed(&app, &access, false, created).await?;
+    let place = place_of(&row)?;
+    let created = place
+        .change(&app, &access, async |connection| {
+            store::insert(connection, &row).await?;
+            let created = Exception::of(row, language);
+            let entry = Entry::new("exception.created")
+                .on(created.id)
+                .after(&created);
+            audit::record(connection, &principal, entry).await?;
+            Ok(created)
+        })
+        .await?;
+    let location = format!("/admin/exceptions/{}", created.row.id);
     Ok(HttpResponse::Created()
         .insert_header(("Location", location))
-        .json(changed))
+        .json(created))
 }
 
 /// Change a clinic's or operatory's closure or extra hours.
@@ -118,19 +114,19 @@ pub async fn update(
 ) -> Result<web::Json<Changed<Exception>>, Problem> {
     let access = principal.access();
     let language = Language::of(&request, "es");
-    let at = Site::of_exception(&app, &access, *id).await?;
-    let changed = rules::change(&app, &access, at.rules, async |connection| {
-        let was = find(connection, *id).await?;
-        let row = given.apply(was.clone())?;
-        store::replace(connection, &row).await?;
-        let is = Exception::of(row, language);
-        let entry = Entry::new("exception.changed").on(id.0);
-        let entry = entry.before(Exception::of(was, language)).after(&is);
-        audit::record(connection, &principal, entry).await?;
-        Ok(is)
-    })
-    .await?;
-    let changed = at.before.changed(&app, &access, false, changed).await?;
+    let place = place_of_exception(&app, &access, *id).await?;
+    let changed = place
+        .change(&app, &access, async |connection| {
+            let was = find(connection, *id).await?;
+            let row = given.apply(was.clone())?;
+            store::replace(connection, &row).await?;
+            let is = Exception::of(row, language);
+            let entry = Entry::new("exception.changed").on(id.0);
+            let entry = entry.before(Exception::of(was, language)).after(&is);
+            audit::record(connection, &principal, entry).await?;
+            Ok(is)
+        })
+        .await?;
     Ok(web::Json(changed))
 }
 
@@ -146,54 +142,34 @@ pub async fn delete(
 ) -> Result<web::Json<Changed<Exception>>, Problem> {
     let access = principal.access();
     let language = Language::of(&request, "es");
-    let at = Site::of_exception(&app, &access, *id).await?;
-    let taken_back = rules::change(&app, &access, at.rules, async |connection| {
-        let was = find(connection, *id).await?;
-        store::delete(connection, *id).await?;
-        let was = Exception::of(was, language);
-        let entry = Entry::new("exception.deleted").on(id.0).before(&was);
-        audit::record(connection, &principal, entry).await?;
-        Ok(was)
-    })
-    .await?;
-    let changed = at.before.changed(&app, &access, false, taken_back).await?;
-    Ok(web::Json(changed))
-}
-
-/// Where an exception is, and the rules of those who work there.
-struct Site {
-    rules: Rules,
-    before: Before,
-}
-
-impl Site {
-    async fn of(app: &App, access: &Access, row: &Row) -> Result<Self, Problem> {
-        let (place, clinic) = match (row.clinic_id, row.operatory_id) {
-            (Some(clinic), _) => (Place::Clinic(clinic), clinic),
-            (None, Some(id)) => (Place::Operatory(id), clinic_of(app, access, id).await?),
-            (None, None) => return Err(Problem::not_found()),
-        };
-        let tenants = tenants_at(app, access, place).await?;
-        Ok(Self {
-            rules: Rules::Clinic(clinic),
-            before: Before::of(app, tenants).await?,
+    let place = place_of_exception(&app, &access, *id).await?;
+    let taken_back = place
+        .change(&app, &access, async |connection| {
+            let was = find(connection, *id).await?;
+            store::delete(connection, *id).await?;
+            let was = Exception::of(was, language);
+            let entry = Entry::new("exception.deleted").on(id.0).before(&was);
+            audit::record(connection, &principal, entry).await?;
+            Ok(was)
         })
-    }
+        .await?;
+    Ok(web::Json(taken_back))
+}
 
-    async fn of_exception(app: &App, access: &Access, id: ExceptionId) -> Result<Self, Problem> {
-        let row = tenancy::transaction(&app.app_pool, access, async |connection| {
-            find(connection, id).await
-        });
-        Self::of(app, access, &row.await?).await
+/// The place whose dates these are.
+fn place_of(row: &Row) -> Result<Place, Problem> {
+    match (row.clinic_id, row.operatory_id) {
+        (Some(clinic), _) => Ok(Place::Clinic(clinic)),
+        (None, Some(operatory)) => Ok(Place::Operatory(operatory)),
+        (None, None) => Err(Problem::not_found()),
     }
 }
 
-async fn clinic_of(app: &App, access: &Access, id: OperatoryId) -> Result<ClinicId, Problem> {
-    tenancy::transaction(&app.app_pool, access, async |connection| {
-        let found = operatories::table.find(id).select(operatories::clinic_id);
-        Ok(found.first(connection).await?)
-    })
-    .await
+async fn place_of_exception(app: &App, access: &Access, id: ExceptionId) -> Result<Place, Problem> {
+    let row = tenancy::transaction(&app.app_pool, access, async |connection| {
+        find(connection, id).await
+    });
+    place_of(&row.await?)
 }
 
 async fn find(connection: &mut AsyncPgConnection, id: ExceptionId) -> Result<Row, Problem> {

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::principal::Principal;
 use crate::problem::{Conflict, LentTime, Problem};
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery};
 use crate::rest::wall_clock;
 
@@ -216,8 +217,8 @@ pub struct OverlapQuery {
 pub async fn conflicts(
     app: web::Data<App>,
     principal: Principal,
-    wanted: web::Query<OverlapQuery>,
-    page: web::Query<PageQuery>,
+    wanted: Params<OverlapQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Overlap>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<OperatoryId>()?);
     let (chairs, lent) =

@@ -4,22 +4,24 @@ use actix_web::{HttpResponse, web};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use garde::Validate;
+use schema::calendars::{self, Kind};
 use schema::ids::{CalendarId, ClinicId, OperatoryId};
-use schema::schema::{calendars, clinics, operatories};
+use schema::schema::{clinics, operatories};
 use schema::tenancy;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::clinics::{InUse, Place, tenants_at};
+use super::clinics::InUse;
+use super::places::Place;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy, unless_taken};
-use crate::rest::input::Input;
-use crate::rest::page::{Page, PageQuery};
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::input::{Input, Params};
+use crate::rest::page::{Page, PageQuery, behind};
+use crate::rest::rules::Changed;
 
 /// A chair with its room, as super admins see it.
 #[derive(Debug, Serialize, Queryable, Selectable, ToSchema)]
@@ -84,9 +86,9 @@ pub struct OfClinic {
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    clinic: web::Query<OfClinic>,
-    wanted: web::Query<InUse>,
-    page: web::Query<PageQuery>,
+    clinic: Params<OfClinic>,
+    wanted: Params<InUse>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Operatory>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(String, OperatoryId)>()?);
     let rows: Vec<Operatory> =
@@ -102,12 +104,8 @@ pub async fn list(
             if let Some(active) = wanted.active {
                 query = query.filter(operatories::active.eq(active));
             }
-            if let Some((name, id)) = after {
-                query = query.filter(
-                    operatories::name
-                        .gt(name.clone())
-                        .or(operatories::name.eq(name).and(operatories::id.gt(id))),
-                );
+            if let Some(last) = after {
+                query = query.filter(behind!((operatories::name, operatories::id), last));
             }
             Ok::<_, Problem>(query.load(connection).await?)
         })
@@ -155,10 +153,7 @@ pub async fn create(
             .select(clinics::id)
             .first::<ClinicId>(connection)
             .await?;
-        diesel::insert_into(calendars::table)
-            .values((calendars::id.eq(calendar), calendars::kind.eq("operatory")))
-            .execute(connection)
-            .await?;
+        calendars::create(connection, calendar, Kind::Operatory, None).await?;
         diesel::insert_into(operatories::table)
             .values((
                 operatories::id.eq(id),
@@ -221,29 +216,22 @@ async fn change(
     changes: Changes,
     action: &'static str,
 ) -> Result<web::Json<Changed<Operatory>>, Problem> {
-    let access = principal.access();
-    let clinic = tenancy::transaction(&app.app_pool, &access, async |connection| {
-        find(connection, id).await.map(|found| found.clinic_id)
-    })
-    .await?;
-    let before = Before::of(app, tenants_at(app, &access, Place::Operatory(id)).await?).await?;
-    let rules = Rules::Clinic(ClinicId(clinic));
-    let changed = rules::change(app, &access, rules, async |connection| {
-        let was = find(connection, id).await?;
-        diesel::update(operatories::table.find(id))
-            .set((operatories::id.eq(id), changes))
-            .execute(connection)
-            .await
-            .map_err(unless_taken("name"))?;
-        let is = find(connection, id).await?;
-        let entry = Entry::new(action).on(id.0).before(was).after(&is);
-        audit::record(connection, principal, entry).await?;
-        Ok(is)
-    })
-    .await?;
-    Ok(web::Json(
-        before.changed(app, &access, false, changed).await?,
-    ))
+    let place = Place::Operatory(id);
+    let changed = place
+        .change(app, &principal.access(), async |connection| {
+            let was = find(connection, id).await?;
+            diesel::update(operatories::table.find(id))
+                .set((operatories::id.eq(id), changes))
+                .execute(connection)
+                .await
+                .map_err(unless_taken("name"))?;
+            let is = find(connection, id).await?;
+            let entry = Entry::new(action).on(id.0).before(was).after(&is);
+            audit::record(connection, principal, entry).await?;
+            Ok(is)
+        })
+        .await?;
+    Ok(web::Json(changed))
 }
 
 async fn find(connection: &mut AsyncPgConnection, id: OperatoryId) -> Result<Operatory, Problem> {

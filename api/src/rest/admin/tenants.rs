@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::audit::{self, Entry, Who};
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
-use crate::rest::input::MaybeInput;
+use crate::rest::input::{MaybeInput, Params};
 use crate::rest::page::{Page, PageQuery};
 use crate::rest::tenants::raise_rules;
 
@@ -168,8 +168,8 @@ async fn summaries(
 pub async fn list(
     app: web::Data<App>,
     principal: Principal,
-    search: web::Query<TenantSearch>,
-    page: web::Query<PageQuery>,
+    search: Params<TenantSearch>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<TenantSummary>>, Problem> {
     let limit = page.limit()?;
     let search = search.into_inner();
@@ -205,7 +205,8 @@ pub async fn list(
     )))
 }
 
-/// Suspend a practice: it reads and changes nothing, and cannot be booked in public.
+/// Suspend a practice: it can be read and not changed, and cannot be booked in public. Patients keep
+/// their visits, and may cancel them.
 #[utoipa::path(post, path = "/admin/tenants/{id}/suspend", tag = "super admin",
     params(("id" = Uuid, Path)), request_body = Option<Reason>,
     responses((status = 200, body = TenantSummary)))]

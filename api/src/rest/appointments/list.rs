@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery};
 use crate::wire::appointment::AppointmentView;
 use crate::wire::time;
@@ -48,8 +49,8 @@ pub struct Filter {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    filter: web::Query<Filter>,
-    page: web::Query<PageQuery>,
+    filter: Params<Filter>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<AppointmentView>>, Problem> {
     let (limit, after) = (
         page.limit()?,

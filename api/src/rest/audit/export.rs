@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::audit::{self, Entry, Who};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 
 /// Lines read at a time.
 const BATCH: i64 = 1000;
@@ -25,7 +26,7 @@ const HEAD: &str = "id,at,tenantId,actor,actorName,role,address,requestId,action
 pub async fn csv(
     app: web::Data<App>,
     member: Member,
-    wanted: web::Query<AuditQuery>,
+    wanted: Params<AuditQuery>,
 ) -> Result<HttpResponse, Problem> {
     let scope = Scope::Practice(member.tenant());
     let (who, access) = (Who::from(&member), member.access());

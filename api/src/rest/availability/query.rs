@@ -121,7 +121,7 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
             }
         }
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| wrong(&error))
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| wrong(&error))
 }
 
 #[derive(Deserialize)]

@@ -11,12 +11,11 @@ use super::given::{ExceptionChange, NewException, Scope};
 use super::{Exception, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::input::Input;
 use crate::rest::language::Language;
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::rules::{self, Changed};
 
 /// Close, or open for extra hours, on single dates: the practice, or one of its providers. The
 /// answer lists the visits to come that lie outside hours now.
@@ -37,10 +36,8 @@ pub async fn create(
     let provider = given.dentist_id;
     let scope = provider.map_or(Scope::Tenant(tenant), |id| Scope::Provider(tenant, id));
     let row = given.into_row(scope)?;
-    let access = member.access();
-    let before = Before::of(&app, [tenant]).await?;
     let language = Language::of(&request, &member.workspace.locale);
-    let created = rules::change(&app, &access, Rules::Tenant(tenant), async |connection| {
+    let created = rules::change_own(&app, &member, async |connection| {
         if let Some(provider) = provider {
             ours(connection, tenant, provider).await?;
         }
@@ -53,14 +50,10 @@ pub async fn create(
         Ok(created)
     })
     .await?;
-    let location = format!("/exceptions/{}", created.id);
-    let with_patients = member.may(Permission::CanViewPatients);
-    let changed = before
-        .changed(&app, &access, with_patients, created)
-        .await?;
+    let location = format!("/exceptions/{}", created.row.id);
     Ok(HttpResponse::Created()
         .insert_header(("Location", location))
-        .json(changed))
+        .json(created))
 }
 
 /// Change a closure or extra hours of the practice's own.
@@ -73,10 +66,9 @@ pub async fn update(
     id: web::Path<ExceptionId>,
     Input(given): Input<ExceptionChange>,
 ) -> Result<web::Json<Changed<Exception>>, Problem> {
-    let (tenant, access) = (member.tenant(), member.access());
-    let before = Before::of(&app, [tenant]).await?;
+    let tenant = member.tenant();
     let language = Language::of(&request, &member.workspace.locale);
-    let changed = rules::change(&app, &access, Rules::Tenant(tenant), async |connection| {
+    let changed = rules::change_own(&app, &member, async |connection| {
         let was = find_own(connection, tenant, *id).await?;
         let row = given.apply(was.clone())?;
         store::replace(connection, &row).await?;
@@ -87,10 +79,6 @@ pub async fn update(
         Ok(is)
     })
     .await?;
-    let with_patients = member.may(Permission::CanViewPatients);
-    let changed = before
-        .changed(&app, &access, with_patients, changed)
-        .await?;
     Ok(web::Json(changed))
 }
 
@@ -103,10 +91,9 @@ pub async fn delete(
     request: HttpRequest,
     id: web::Path<ExceptionId>,
 ) -> Result<web::Json<Changed<Exception>>, Problem> {
-    let (tenant, access) = (member.tenant(), member.access());
-    let before = Before::of(&app, [tenant]).await?;
+    let tenant = member.tenant();
     let language = Language::of(&request, &member.workspace.locale);
-    let taken_back = rules::change(&app, &access, Rules::Tenant(tenant), async |connection| {
+    let taken_back = rules::change_own(&app, &member, async |connection| {
         let was = find_own(connection, tenant, *id).await?;
         store::delete(connection, *id).await?;
         let was = Exception::of(was, language);
@@ -115,11 +102,7 @@ pub async fn delete(
         Ok(was)
     })
     .await?;
-    let with_patients = member.may(Permission::CanViewPatients);
-    let changed = before
-        .changed(&app, &access, with_patients, taken_back)
-        .await?;
-    Ok(web::Json(changed))
+    Ok(web::Json(taken_back))
 }
 
 async fn find_own(

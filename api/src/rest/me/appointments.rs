@@ -23,7 +23,7 @@ use crate::audit::Who;
 use crate::auth::principal::Principal;
 use crate::problem::Problem;
 use crate::rest::appointments::{answer, key, seen};
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery};
 use crate::wire::appointment::{AppointmentView, Cancellation};
@@ -116,8 +116,8 @@ pub async fn list(
     app: web::Data<App>,
     principal: Principal,
     request: HttpRequest,
-    filter: web::Query<MyFilter>,
-    page: web::Query<PageQuery>,
+    filter: Params<MyFilter>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<MyAppointment>>, Problem> {
     let account = principal.account()?;
     let (limit, after) = (page.limit()?, page.after::<(DateTime<Utc>, Uuid)>()?);

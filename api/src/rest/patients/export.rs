@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::language::Language;
 
 /// Patients read at a time.
@@ -85,7 +86,7 @@ pub async fn export(
     app: web::Data<App>,
     member: Member,
     request: HttpRequest,
-    options: web::Query<Options>,
+    options: Params<Options>,
 ) -> Result<HttpResponse, Problem> {
     tenancy::transaction(&app.app_pool, &member.access(), async |connection| {
         audit::record(connection, &member, Entry::new("patient.exported")).await

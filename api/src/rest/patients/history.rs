@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::language::Language;
 use crate::rest::page::{Page, PageQuery};
 
@@ -65,7 +66,7 @@ pub async fn list(
     member: Member,
     request: HttpRequest,
     id: web::Path<PatientId>,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Visit>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<(DateTime<Utc>, Uuid)>()?);
     let rows: Vec<(Row, Names)> =

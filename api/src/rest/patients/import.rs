@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::{FieldError, Problem};
+use crate::rest::input::Params;
 use crate::rest::patients::phone;
 use crate::rest::patients::phone::Country;
 
@@ -127,7 +128,7 @@ pub async fn import(
     app: web::Data<App>,
     member: Member,
     request: HttpRequest,
-    options: web::Query<Options>,
+    options: Params<Options>,
     mut body: web::Payload,
 ) -> Result<web::Json<Report>, Problem> {
     require_csv(&request)?;

@@ -15,6 +15,7 @@ use super::Patient;
 use crate::app::App;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
+use crate::rest::input::Params;
 use crate::rest::page::{Page, PageQuery, wrong_cursor};
 
 /// Longer searches are no names.
@@ -63,8 +64,8 @@ impl Status {
 pub async fn list(
     app: web::Data<App>,
     member: Member,
-    query: web::Query<Query>,
-    page: web::Query<PageQuery>,
+    query: Params<Query>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Patient>>, Problem> {
     // Not the name: queries end up in other people's logs.
     let (limit, after) = (page.limit()?, page.after::<(i32, PatientId)>()?);

@@ -18,7 +18,7 @@ use crate::audit::{self, Entry};
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::appointments::seen;
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::rest::page::{Page, PageQuery};
 
 const HISTORY_BYTES_MAX: usize = 50_000;
@@ -207,7 +207,7 @@ pub async fn revisions(
     app: web::Data<App>,
     member: Member,
     id: web::Path<PatientId>,
-    page: web::Query<PageQuery>,
+    page: Params<PageQuery>,
 ) -> Result<web::Json<Page<Medical>>, Problem> {
     let (limit, after) = (page.limit()?, page.after::<i64>()?);
     let tenant = member.tenant();

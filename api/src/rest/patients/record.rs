@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
+use crate::rest::checks::unprintable;
 use crate::rest::input::nullable;
 use crate::rest::patients::phone::{self, Country};
 
@@ -197,7 +198,7 @@ pub(crate) fn check_name(name: &str, (): &()) -> garde::Result {
     if letters == 0 {
         return Err(garde::Error::new("is empty"));
     }
-    if letters > NAME_LETTERS_MAX || name.chars().any(char::is_control) {
+    if letters > NAME_LETTERS_MAX || name.chars().any(unprintable) {
         return Err(garde::Error::new("is too long or has control characters"));
     }
     Ok(())

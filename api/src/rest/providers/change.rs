@@ -4,21 +4,21 @@ use actix_web::{HttpResponse, web};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use garde::Validate;
+use schema::calendars::{self, Kind};
 use schema::ids::{CalendarId, ProviderId, TenantId, UserId};
 use schema::models::catalogue::Provider as Row;
-use schema::schema::{calendars, memberships, providers};
+use schema::schema::{memberships, providers};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Provider, find};
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::auth::permissions::Permission;
 use crate::auth::principal::Member;
 use crate::problem::Problem;
 use crate::rest::checks::{self, tidy};
 use crate::rest::input::{Input, nullable};
-use crate::rest::rules::{self, Before, Changed, Rules};
+use crate::rest::rules::{self, Changed, Rules};
 
 /// What somebody does in a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -39,10 +39,10 @@ impl Role {
         }
     }
 
-    fn calendar_kind(self) -> &'static str {
+    fn calendar_kind(self) -> Kind {
         match self {
-            Self::Dentist => "dentist",
-            Self::Hygienist | Self::Assistant => "staff",
+            Self::Dentist => Kind::Dentist,
+            Self::Hygienist | Self::Assistant => Kind::Staff,
         }
     }
 }
@@ -122,14 +122,7 @@ pub async fn create(
     let rules = Rules::Tenant(tenant);
     let created = rules::change(&app, &member.access(), rules, async |connection| {
         works_here(connection, tenant, row.user_id).await?;
-        diesel::insert_into(calendars::table)
-            .values((
-                calendars::id.eq(row.calendar_id),
-                calendars::kind.eq(kind),
-                calendars::tenant_id.eq(tenant),
-            ))
-            .execute(connection)
-            .await?;
+        calendars::create(connection, row.calendar_id, kind, Some(tenant)).await?;
         diesel::insert_into(providers::table)
             .values(&row)
             .execute(connection)
@@ -191,9 +184,8 @@ async fn change(
     changes: Changes,
     action: &'static str,
 ) -> Result<web::Json<Changed<Provider>>, Problem> {
-    let (tenant, access) = (member.tenant(), member.access());
-    let before = Before::of(app, [tenant]).await?;
-    let changed = rules::change(app, &access, Rules::Tenant(tenant), async |connection| {
+    let tenant = member.tenant();
+    let changed = rules::change_own(app, member, async |connection| {
         let was = Provider::from(find(connection, tenant, id).await?);
         works_here(connection, tenant, changes.user_id.flatten()).await?;
         diesel::update(providers::table.find(id))
@@ -206,8 +198,6 @@ async fn change(
         Ok(is)
     })
     .await?;
-    let with_patients = member.may(Permission::CanViewPatients);
-    let changed = before.changed(app, &access, with_patients, changed).await?;
     Ok(web::Json(changed))
 }
 

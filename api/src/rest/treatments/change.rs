@@ -3,12 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use schema::ids::{OperatoryId, ProviderId, TenantId, TreatmentId};
+use schema::ids::{OperatoryId, TenantId, TreatmentId};
 use schema::models::catalogue::Treatment as Row;
 use schema::schema::{
     assignments, treatment_equipment, treatment_operatories, treatment_providers, treatments,
 };
-use uuid::Uuid;
 
 use super::given::TreatmentFields;
 use super::{Treatment, find};
@@ -62,24 +61,12 @@ pub async fn update(
     id: web::Path<TreatmentId>,
     Input(given): Input<TreatmentFields>,
 ) -> Result<web::Json<Treatment>, Problem> {
-    let tenant = member.tenant();
-    let language = Language::of(&request, &member.workspace.locale);
-    let rules = Rules::Tenant(tenant);
-    let changed = rules::change(&app, &member.access(), rules, async |connection| {
-        let (row, was) = find(connection, tenant, *id, language).await?;
-        let row = given.apply(&row, !was.equipment_ids.is_empty())?;
+    let work = async |connection: &mut AsyncPgConnection, row: &Row, was: &Treatment| {
+        let row = given.apply(row, !was.equipment_ids.is_empty())?;
         replace(connection, &row).await?;
-        name(connection, tenant, *id, &given).await?;
-        let (_, is) = find(connection, tenant, *id, language).await?;
-        let entry = Entry::new("treatment.changed")
-            .on(id.0)
-            .before(was)
-            .after(&is);
-        audit::record(connection, &member, entry).await?;
-        Ok(is)
-    })
-    .await?;
-    Ok(web::Json(changed))
+        name(connection, row.tenant_id, row.id, &given).await
+    };
+    change(&app, &member, &request, *id, "treatment.changed", work).await
 }
 
 /// Offer a treatment no more. Visits that are booked stay.
@@ -91,25 +78,37 @@ pub async fn delete(
     request: HttpRequest,
     id: web::Path<TreatmentId>,
 ) -> Result<web::Json<Treatment>, Problem> {
-    let tenant = member.tenant();
-    let language = Language::of(&request, &member.workspace.locale);
-    let rules = Rules::Tenant(tenant);
-    let ended = rules::change(&app, &member.access(), rules, async |connection| {
-        let (_, was) = find(connection, tenant, *id, language).await?;
-        diesel::update(treatments::table.find(*id))
+    let work = async |connection: &mut AsyncPgConnection, row: &Row, _: &Treatment| {
+        diesel::update(treatments::table.find(row.id))
             .set(treatments::active.eq(false))
             .execute(connection)
             .await?;
-        let (_, is) = find(connection, tenant, *id, language).await?;
-        let entry = Entry::new("treatment.ended")
-            .on(id.0)
-            .before(was)
-            .after(&is);
-        audit::record(connection, &member, entry).await?;
+        Ok(())
+    };
+    change(&app, &member, &request, *id, "treatment.ended", work).await
+}
+
+async fn change(
+    app: &App,
+    member: &Member,
+    request: &HttpRequest,
+    id: TreatmentId,
+    action: &'static str,
+    work: impl AsyncFnOnce(&mut AsyncPgConnection, &Row, &Treatment) -> Result<(), Problem>,
+) -> Result<web::Json<Treatment>, Problem> {
+    let tenant = member.tenant();
+    let language = Language::of(request, &member.workspace.locale);
+    let rules = Rules::Tenant(tenant);
+    let changed = rules::change(app, &member.access(), rules, async |connection| {
+        let (row, was) = find(connection, tenant, id, language).await?;
+        work(connection, &row, &was).await?;
+        let (_, is) = find(connection, tenant, id, language).await?;
+        let entry = Entry::new(action).on(id.0).before(was).after(&is);
+        audit::record(connection, member, entry).await?;
         Ok(is)
     })
     .await?;
-    Ok(web::Json(ended))
+    Ok(web::Json(changed))
 }
 
 async fn replace(connection: &mut AsyncPgConnection, row: &Row) -> Result<(), Problem> {
@@ -135,6 +134,30 @@ async fn replace(connection: &mut AsyncPgConnection, row: &Row) -> Result<(), Pr
     Ok(())
 }
 
+/// Puts the rows of a table that name `$ids` in place of a treatment's old ones. A macro, since the
+/// three tables share no type.
+macro_rules! put {
+    ($table:ident.$column:ident, $ids:expr, $tenant:expr, $treatment:expr, $connection:expr) => {{
+        let new: Vec<_> = $ids
+            .into_iter()
+            .map(|id| {
+                (
+                    $table::tenant_id.eq($tenant),
+                    $table::treatment_id.eq($treatment),
+                    $table::$column.eq(id),
+                )
+            })
+            .collect();
+        let old = $table::table.filter($table::treatment_id.eq($treatment));
+        diesel::delete(old).execute($connection).await?;
+        diesel::insert_into($table::table)
+            .values(new)
+            .execute($connection)
+            .await
+            .map_err(unless_missing)?;
+    }};
+}
+
 /// Puts what is named in place of what was; lists that are left out stay.
 async fn name(
     connection: &mut AsyncPgConnection,
@@ -143,63 +166,33 @@ async fn name(
     given: &TreatmentFields,
 ) -> Result<(), Problem> {
     if let Some(ids) = &given.dentist_ids {
-        let rows: Vec<_> = unlike(ids)
-            .into_iter()
-            .map(|provider: ProviderId| {
-                (
-                    treatment_providers::tenant_id.eq(tenant),
-                    treatment_providers::treatment_id.eq(id),
-                    treatment_providers::provider_id.eq(provider),
-                )
-            })
-            .collect();
-        let old = treatment_providers::table.filter(treatment_providers::treatment_id.eq(id));
-        diesel::delete(old).execute(connection).await?;
-        diesel::insert_into(treatment_providers::table)
-            .values(rows)
-            .execute(connection)
-            .await
-            .map_err(unless_missing)?;
+        put!(
+            treatment_providers.provider_id,
+            unlike(ids),
+            tenant,
+            id,
+            connection
+        );
     }
     if let Some(ids) = &given.operatory_ids {
         let ids = unlike(ids);
         lent(connection, tenant, &ids).await?;
-        let rows: Vec<_> = ids
-            .into_iter()
-            .map(|operatory| {
-                (
-                    treatment_operatories::tenant_id.eq(tenant),
-                    treatment_operatories::treatment_id.eq(id),
-                    treatment_operatories::operatory_id.eq(operatory),
-                )
-            })
-            .collect();
-        let old = treatment_operatories::table.filter(treatment_operatories::treatment_id.eq(id));
-        diesel::delete(old).execute(connection).await?;
-        diesel::insert_into(treatment_operatories::table)
-            .values(rows)
-            .execute(connection)
-            .await
-            .map_err(unless_missing)?;
+        put!(
+            treatment_operatories.operatory_id,
+            ids,
+            tenant,
+            id,
+            connection
+        );
     }
     if let Some(ids) = &given.equipment_ids {
-        let rows: Vec<_> = unlike(ids)
-            .into_iter()
-            .map(|equipment: Uuid| {
-                (
-                    treatment_equipment::tenant_id.eq(tenant),
-                    treatment_equipment::treatment_id.eq(id),
-                    treatment_equipment::equipment_id.eq(equipment),
-                )
-            })
-            .collect();
-        let old = treatment_equipment::table.filter(treatment_equipment::treatment_id.eq(id));
-        diesel::delete(old).execute(connection).await?;
-        diesel::insert_into(treatment_equipment::table)
-            .values(rows)
-            .execute(connection)
-            .await
-            .map_err(unless_missing)?;
+        put!(
+            treatment_equipment.equipment_id,
+            unlike(ids),
+            tenant,
+            id,
+            connection
+        );
     }
     Ok(())
 }

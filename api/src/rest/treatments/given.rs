@@ -111,7 +111,7 @@ fn cents<'de, D: Deserializer<'de>>(given: D) -> Result<Option<i32>, D::Error> {
     };
     read_cents(&text)
         .map(Some)
-        .ok_or_else(|| serde::de::Error::custom("price: dollars such as \"45.00\", 0 to 20000000"))
+        .ok_or_else(|| serde::de::Error::custom("dollars such as \"45.00\", 0 to 20000000"))
 }
 
 fn read_cents(text: &str) -> Option<i32> {

@@ -18,7 +18,7 @@ use crate::auth::principal::Member;
 use crate::once;
 use crate::problem::Problem;
 use crate::rest::availability::SlotView;
-use crate::rest::input::Input;
+use crate::rest::input::{Input, Params};
 use crate::wire::time;
 
 /// Which time.
@@ -55,7 +55,7 @@ pub struct Candidates {
 pub async fn candidates(
     app: web::Data<App>,
     member: Member,
-    query: web::Query<FreeTime>,
+    query: Params<FreeTime>,
 ) -> Result<web::Json<Candidates>, Problem> {
     member.require(Permission::CanViewPatients)?;
     let span = time::starts(&query.from, &query.to, LONGEST_RANGE_DAYS)?;

@@ -17,7 +17,7 @@ export const en: Dictionary = {
 		password: 'Password',
 		submit: 'Sign in',
 		submitting: 'Signing in…',
-		wrong: 'The email or the password is not right.',
+		wrong: 'The email or the password is not right, or the email is not confirmed yet.',
 		ended: 'Your session has ended. Please sign in again.',
 		noWorkspace: 'Your account does not belong to any practice.',
 		logout: 'Sign out',
@@ -122,6 +122,9 @@ export const en: Dictionary = {
 		closed: 'There is no connection to the server.',
 		unauthorized: 'Your session has ended. Please sign in again.',
 		not_found: 'That appointment no longer exists.',
+		already_member: 'You work for this practice already.',
+		email_taken: 'Another account has that address.',
+		plan_limit: 'The practice can take no more patients for now.',
 		validation: 'Something is missing or not valid.',
 		rate_limited: 'Too many attempts. Please wait a moment.',
 		network: 'The server could not be reached.'

@@ -18,7 +18,7 @@ export const es = {
 		password: 'Contraseña',
 		submit: 'Entrar',
 		submitting: 'Entrando…',
-		wrong: 'El correo o la contraseña no son correctos.',
+		wrong: 'El correo o la contraseña no son correctos, o falta confirmar el correo.',
 		ended: 'La sesión ha terminado. Inicie sesión de nuevo.',
 		noWorkspace: 'Su cuenta no pertenece a ningún consultorio.',
 		logout: 'Cerrar sesión',
@@ -123,6 +123,9 @@ export const es = {
 		closed: 'No hay conexión con el servidor.',
 		unauthorized: 'La sesión ha terminado. Inicie sesión de nuevo.',
 		not_found: 'Esa cita ya no existe.',
+		already_member: 'Usted ya trabaja en este consultorio.',
+		email_taken: 'Otra cuenta tiene ese correo.',
+		plan_limit: 'El consultorio no puede tener más pacientes por ahora.',
 		validation: 'Faltan datos o no son válidos.',
 		rate_limited: 'Demasiados intentos. Espere un momento.',
 		network: 'No se pudo llegar al servidor.'

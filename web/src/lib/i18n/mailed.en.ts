@@ -33,24 +33,34 @@ export const mailed: Mailed = {
 		refused: 'That password is too easy, or the link works no more.',
 		done: 'Your password is the new one. Your other sessions were ended.'
 	},
+	register: {
+		title: "Create your patient's account",
+		link: "Create a patient's account",
+		lead: 'With an account you see your visits to all your dentists.',
+		firstName: 'First name',
+		lastName: 'Last name',
+		dateOfBirth: 'Date of birth (optional)',
+		submit: 'Create the account',
+		signIn: 'I have an account',
+		refused: 'Check what you entered: the address, or a password that is longer or less easy.',
+		done: 'You have mail: open its link to confirm the address. Then you can sign in.'
+	},
 	invitation: {
 		title: 'Invitation',
 		lead: '{practice} invites you to work with them.',
 		as: 'You join as {email}.',
-		newcomer:
-			'Create your account to accept. If you have one, sign in first and open the link again.',
+		newcomer: 'Create your account to accept, or sign in if you have one.',
 		name: 'Your name',
 		accept: 'Accept',
 		reject: 'Decline',
 		refused: 'Check the name and the password (at least 10 characters).',
-		signIn: 'There is an account with this address: sign in and open the link again.',
+		known: 'There is an account with this address: sign in to accept.',
 		accepted: 'Welcome: the practice is in your account now.',
 		rejected: 'The invitation was declined.'
 	},
 	record: {
 		title: 'Your visits online',
 		lead: 'A practice invites you to see your visits in your account.',
-		signIn: 'Sign in to your account and open the link again.',
 		submit: 'Add to my account',
 		done: 'The visits to this practice are among yours now.'
 	},
@@ -76,8 +86,13 @@ export const mailed: Mailed = {
 		treatment: 'Treatment',
 		dentist: 'Dentist',
 		practice: 'Practice',
+		move: 'Move the visit',
+		day: 'Day',
+		times: 'Free times',
+		noTimes: 'Nothing is free that day: choose another one.',
+		moved: 'The visit has its new time.',
 		cancel: 'Cancel the visit',
-		late: 'It is too late to cancel online: call the practice.',
+		late: 'It is too late to move or cancel it online: call the practice.',
 		cancelled: 'The visit is cancelled.'
 	}
 };

@@ -31,24 +31,34 @@ export const mailed = {
 		refused: 'Esa contraseña es demasiado fácil, o el enlace ya no sirve.',
 		done: 'Su contraseña es la nueva. Las demás sesiones se cerraron.'
 	},
+	register: {
+		title: 'Crear su cuenta de paciente',
+		link: 'Crear una cuenta de paciente',
+		lead: 'Con su cuenta verá las citas de todos sus odontólogos.',
+		firstName: 'Nombre',
+		lastName: 'Apellido',
+		dateOfBirth: 'Fecha de nacimiento (opcional)',
+		submit: 'Crear cuenta',
+		signIn: 'Ya tengo una cuenta',
+		refused: 'Revise sus datos: el correo, o una contraseña más larga o menos fácil.',
+		done: 'Le enviamos un correo: abra su enlace para confirmar la dirección. Después podrá entrar.'
+	},
 	invitation: {
 		title: 'Invitación',
 		lead: '{practice} le invita a trabajar en su consultorio.',
 		as: 'Entra como {email}.',
-		newcomer:
-			'Cree su cuenta para aceptar. Si ya tiene una, inicie sesión primero y abra el enlace otra vez.',
+		newcomer: 'Cree su cuenta para aceptar, o inicie sesión si ya tiene una.',
 		name: 'Su nombre',
 		accept: 'Aceptar',
 		reject: 'Rechazar',
 		refused: 'Revise el nombre y la contraseña (al menos 10 caracteres).',
-		signIn: 'Ya existe una cuenta con ese correo: inicie sesión y abra el enlace otra vez.',
+		known: 'Ya existe una cuenta con ese correo: inicie sesión para aceptar.',
 		accepted: 'Bienvenido: el consultorio ya está en su cuenta.',
 		rejected: 'La invitación fue rechazada.'
 	},
 	record: {
 		title: 'Sus citas en línea',
 		lead: 'Un consultorio le invita a ver sus citas desde su cuenta.',
-		signIn: 'Inicie sesión con su cuenta y abra el enlace otra vez.',
 		submit: 'Agregar a mi cuenta',
 		done: 'Las citas de este consultorio están ahora entre las suyas.'
 	},
@@ -74,8 +84,13 @@ export const mailed = {
 		treatment: 'Tratamiento',
 		dentist: 'Odontólogo',
 		practice: 'Consultorio',
+		move: 'Cambiar la hora',
+		day: 'Día',
+		times: 'Horas libres',
+		noTimes: 'No hay horas libres ese día: elija otro.',
+		moved: 'La cita tiene su nueva hora.',
 		cancel: 'Cancelar la cita',
-		late: 'Ya no se puede cancelar en línea: llame al consultorio.',
+		late: 'Ya no se puede cambiar ni cancelar en línea: llame al consultorio.',
 		cancelled: 'La cita está cancelada.'
 	}
 };
