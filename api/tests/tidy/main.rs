@@ -230,8 +230,9 @@ fn is_test(path: &Path) -> bool {
             let (Some(stem), Some(folder)) = (file.file_stem(), file.parent()) else {
                 return false;
             };
-            let declared = format!("#[cfg(test)]\nmod {};", stem.to_str().unwrap());
+            let declared = ["", "pub(super) "]
+                .map(|seen_by| format!("#[cfg(test)]\n{seen_by}mod {};", stem.to_str().unwrap()));
             fs::read_to_string(folder.with_extension("rs"))
-                .is_ok_and(|parent| parent.contains(&declared))
+                .is_ok_and(|parent| declared.iter().any(|line| parent.contains(line)))
         })
 }
