@@ -315,18 +315,21 @@ impl Directory {
 
     /// Only one at a time: see [`Together`].
     async fn load(&self, ids: &[CalendarId]) -> QueryResult<()> {
-        *self.arriving() = ids.iter().map(|id| (*id, false)).collect();
-        for loaded in self.store.calendars(ids).await? {
-            let id = loaded.id;
-            let cell = Arc::new(Cell::new(loaded));
-            self.cells.entry(id).or_insert(cell);
-        }
-        // What came after the states were read found no calendar here; it is in the log. From now
-        // on it does find them.
-        let arrived = std::mem::take(&mut *self.arriving());
-        for (id, overtaken) in arrived {
-            if overtaken {
-                self.catch_up(id).await?;
+        let mut ids = ids.to_vec();
+        while !ids.is_empty() {
+            *self.arriving() = ids.iter().map(|id| (*id, false)).collect();
+            let states = self.store.calendars(&ids).await?;
+            let cells: Vec<Arc<Cell>> = states.into_iter().map(Cell::new).map(Arc::new).collect();
+            // Under the lock: an event finds its calendar, or has marked it before. One that was
+            // marked is read again, for its event may be missing in what was read.
+            let mut arriving = self.arriving();
+            let arrived = std::mem::take(&mut *arriving);
+            ids.clear();
+            for cell in cells {
+                match arrived.get(&cell.id) {
+                    Some(true) => ids.push(cell.id),
+                    _ => drop(self.cells.entry(cell.id).or_insert(cell)),
+                }
             }
         }
         Ok(())
