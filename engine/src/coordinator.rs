@@ -8,7 +8,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use schema::commit::Key;
 use schema::ids::{CalendarId, TxId};
-use schema::models::claim::Claim;
+use schema::models::claim::{Claim, ClaimKind};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -107,6 +107,11 @@ async fn decide(
                 version,
                 claim,
             } => {
+                // The visit itself, which has moved there since it was looked at.
+                if is_its_own(&plan, &claim) {
+                    tries += 1;
+                    continue;
+                }
                 // Something else can be chosen, unless that has been tried.
                 if plan.chosen.contains(&calendar) && avoid.insert(calendar) {
                     continue;
@@ -219,6 +224,12 @@ fn nothing_to_do(plan: &Plan) -> Reply {
         positions,
         replay: false,
     }
+}
+
+/// Whether a claim is one of a visit that the plan changes.
+fn is_its_own(plan: &Plan, claim: &Claim) -> bool {
+    let mut changed = plan.change.appointments.iter();
+    matches!(&claim.kind, ClaimKind::Appointment { visit } if changed.any(|one| one.id == visit.id))
 }
 
 /// What to tell of a claim in the way. Where and when, never whose.
