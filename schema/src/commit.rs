@@ -4,17 +4,18 @@
 //! at a time, the changes of a batch do not overlap each other, and `fence` holds the versions that
 //! their decisions have seen.
 
+mod batch;
 pub mod freed;
 pub mod holds;
 mod judge;
+mod look;
 mod merge;
 mod rows;
-mod statements;
+mod write;
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use serde::{Deserialize, Serialize};
@@ -28,9 +29,9 @@ use crate::models::block::Block;
 use crate::models::claim::{Claim, Op};
 use crate::models::series::Series;
 use holds::HoldChanges;
-use statements::UsedKeys;
-
 pub use judge::{Grounds, judge};
+pub(crate) use look::UsedKeys;
+use write::Failure;
 
 /// One command's effect on everything, or on nothing.
 #[derive(Clone, Debug)]
@@ -199,38 +200,56 @@ pub async fn commit(
     fence: &HashMap<CalendarId, i64>,
     changes: &[Change],
 ) -> Result<Committed, CommitError> {
-    match write(connection, node, fence, changes).await {
-        Ok((xid, committed)) => match connection.batch_execute("COMMIT").await {
-            Ok(()) => Ok(committed),
-            // An error that the server sent (a deferred key) rolled it back; silence is doubt.
-            Err(error) if is_refusal(&error) => Err(classify(error)),
-            Err(error) => {
-                let evidence = evidence(changes, &committed.verdicts);
-                let doubt = InDoubt {
-                    xid,
-                    evidence,
-                    committed,
-                };
-                Err(CommitError::InDoubt(error, doubt))
-            }
-        },
-        Err(error) => {
-            // On a dead connection this fails too, and the transaction is gone all the same.
-            let _ = connection.batch_execute("ROLLBACK").await;
-            Err(classify(error))
+    let found = match look::begin(connection, changes).await {
+        Ok(found) => found,
+        Err(error) => return Err(abandoned(connection, error).await),
+    };
+    let verdicts = judge(changes, fence, &found.grounds);
+    let accepted: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = changes
+        .iter()
+        .zip(&verdicts)
+        .filter_map(|(change, verdict)| match verdict {
+            Verdict::Committed { positions } => Some((change, positions)),
+            _ => None,
+        })
+        .collect();
+    let (error, told) = match write::and_commit(connection, node, &accepted, &found).await {
+        Ok(()) => {
+            let at = found.grounds.at;
+            return Ok(Committed { verdicts, at });
         }
+        Err(Failure::Writing(error)) => return Err(abandoned(connection, error).await),
+        // A session that still answers has told of the batch's failure, and COMMIT was none. In one
+        // that does not, the error may be the end of the session, before or after COMMIT.
+        Err(Failure::BesideCommit(error)) => {
+            let answers = connection.batch_execute("ROLLBACK").await.is_ok();
+            (error, answers)
+        }
+        // An error that the server sent (a deferred key) rolled it back; silence is doubt.
+        Err(Failure::Commit(error)) => {
+            let told = is_refusal(&error);
+            (error, told)
+        }
+    };
+    if told {
+        return Err(classify(error));
     }
+    let doubt = InDoubt {
+        xid: found.xid,
+        evidence: evidence(changes, &verdicts),
+        committed: Committed {
+            verdicts,
+            at: found.grounds.at,
+        },
+    };
+    Err(CommitError::InDoubt(error, doubt))
 }
 
-/// A statement that reads the rows of those keys that have been used.
-pub(crate) fn used_keys<'k>(keys: impl IntoIterator<Item = &'k Key>) -> UsedKeys {
-    let mut wanted = UsedKeys::default();
-    for key in keys {
-        wanted.tenant.push(key.tenant);
-        wanted.principal.push(key.principal.clone());
-        wanted.key.push(key.key.clone());
-    }
-    wanted
+/// Ends a transaction whose COMMIT has not been sent.
+async fn abandoned(connection: &mut AsyncPgConnection, error: DieselError) -> CommitError {
+    // On a dead connection this fails too, and the transaction is gone all the same.
+    let _ = connection.batch_execute("ROLLBACK").await;
+    classify(error)
 }
 
 /// What to look for in the log, should the answer be lost.
@@ -246,34 +265,6 @@ fn evidence(changes: &[Change], verdicts: &[Verdict]) -> Option<Evidence> {
             tx: change.tx,
         })
     })
-}
-
-async fn write(
-    connection: &mut AsyncPgConnection,
-    node: Uuid,
-    fence: &HashMap<CalendarId, i64>,
-    changes: &[Change],
-) -> QueryResult<(i64, Committed)> {
-    let found = statements::begin_and_look(connection, changes).await?;
-    let verdicts = judge(changes, fence, &found.grounds);
-    let accepted: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = changes
-        .iter()
-        .zip(&verdicts)
-        .filter_map(|(change, verdict)| match verdict {
-            Verdict::Committed { positions } => Some((change, positions)),
-            _ => None,
-        })
-        .collect();
-    if !accepted.is_empty() {
-        statements::write(connection, node, &accepted, &found.earlier).await?;
-    }
-    Ok((
-        found.xid,
-        Committed {
-            verdicts,
-            at: found.grounds.at,
-        },
-    ))
 }
 
 /// What the transaction found under its locks.

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
-use crate::commit::{Answer, Key, RulesSeen, used_keys};
+use crate::commit::{Answer, Key, RulesSeen, UsedKeys};
 use crate::ids::{CalendarId, ClinicId, TenantId};
 use crate::schema::{calendars, clinics, tenants};
 
@@ -79,7 +79,7 @@ pub async fn read(connection: &mut AsyncPgConnection, asked: &Asked) -> QueryRes
             if asked.keys.is_empty() {
                 return Ok(Vec::new());
             }
-            used_keys(&asked.keys)
+            UsedKeys::of(&asked.keys)
                 .load::<(TenantId, String, String, Vec<u8>, Value)>(&mut &*connection)
                 .await
         },

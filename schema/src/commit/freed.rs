@@ -1,16 +1,10 @@
-//! The time that a change sets free, kept for the waitlist. Only where somebody waits: a statement
-//! looks, so that practices without a waitlist pay nothing but that.
+//! The time that a change sets free, for the waitlist.
 
 use std::collections::BTreeMap;
 
-use diesel::QueryResult;
-use diesel::sql_types::{Array, Jsonb, Timestamptz};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
-
-use super::Change;
-use crate::ids::{CalendarId, TenantId};
+use crate::ids::CalendarId;
 use crate::models::claim::Op;
-use crate::span::{Minute, Span};
+use crate::span::Span;
 
 /// A span that came free, and the calendars on which some of it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,45 +67,12 @@ fn without(span: Span, others: &[Span]) -> impl Iterator<Item = Span> + use<> {
     parts.into_iter()
 }
 
-/// Writes what accepted changes have set free, where somebody waits and it has not passed.
-pub(super) async fn write(
-    mut connection: &AsyncPgConnection,
-    changes: impl Iterator<Item = &Change>,
-) -> QueryResult<()> {
-    let mut tenants: Vec<TenantId> = Vec::new();
-    let (mut calendars, mut from, mut to) = (Vec::new(), Vec::new(), Vec::new());
-    for change in changes {
-        for freed in of(&change.ops) {
-            tenants.push(change.tenant);
-            calendars.push(serde_json::json!(freed.calendars));
-            from.push(Minute::to_utc(freed.span.start()));
-            to.push(Minute::to_utc(freed.span.end()));
-        }
-    }
-    if tenants.is_empty() {
-        return Ok(());
-    }
-    diesel::sql_query(
-        "INSERT INTO freed_times (tenant_id, calendar_ids, start_at, end_at) \
-         SELECT f.tenant_id, ARRAY(SELECT jsonb_array_elements_text(f.calendars)::uuid), f.start_at, f.end_at \
-         FROM unnest($1, $2, $3, $4) AS f(tenant_id, calendars, start_at, end_at) \
-         WHERE f.end_at > now() AND EXISTS (SELECT FROM waitlist_entries w \
-             WHERE w.tenant_id = f.tenant_id AND w.status IN ('waiting', 'offered'))",
-    )
-    .bind::<Array<diesel::sql_types::Uuid>, _>(tenants)
-    .bind::<Array<Jsonb>, _>(calendars)
-    .bind::<Array<Timestamptz>, _>(from)
-    .bind::<Array<Timestamptz>, _>(to)
-    .execute(&mut connection)
-    .await
-    .map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ids::{ClaimId, TenantId};
     use crate::models::claim::{Claim, ClaimKind};
+    use crate::span::Minute;
     use uuid::Uuid;
 
     fn span(from: i64, to: i64) -> Span {

@@ -191,32 +191,10 @@ pub(super) fn judge(change: &Change, now: DateTime<Utc>, counts: &mut Counts) ->
     None
 }
 
-/// Ends holds. The database looks at the clock once more; whatever is not as the decision had it
-/// makes the whole change impossible.
-pub(super) async fn end(
-    mut connection: &AsyncPgConnection,
-    ended: &[EndedHold],
-) -> QueryResult<bool> {
-    if ended.is_empty() {
-        return Ok(true);
-    }
-    let (ids, how): (Vec<HoldId>, Vec<&str>) =
-        ended.iter().map(|end| (end.id, end.how.name())).unzip();
-    let touched = diesel::sql_query(
-        "UPDATE holds h SET ended = e.how, ended_at = now() FROM unnest($1, $2) AS e(id, how) \
-         WHERE h.id = e.id AND h.ended IS NULL AND (e.how <> 'expired' OR h.expires_at <= now())",
-    )
-    .bind::<Array<SqlUuid>, _>(ids)
-    .bind::<Array<Text>, _>(how)
-    .execute(&mut connection)
-    .await?;
-    Ok(touched == ended.len())
-}
-
 /// Makes offers; somebody who does not wait any more makes the change impossible.
 pub(super) async fn offer(
     mut connection: &AsyncPgConnection,
-    offered: &[(TenantId, NewOffer)],
+    offered: &[(TenantId, &NewOffer)],
 ) -> QueryResult<bool> {
     for (tenant, offer) in offered {
         let waiting = diesel::sql_query(

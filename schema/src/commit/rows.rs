@@ -1,4 +1,4 @@
-//! A batch as rows: what each statement of the commit writes.
+//! Changes as the rows of a batch.
 
 use std::collections::BTreeMap;
 
@@ -6,48 +6,35 @@ use diesel::QueryResult;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Change;
-use super::holds::{EndedHold, NewOffer};
-use super::statements::{
-    InsertAudit, InsertClaims, InsertEvents, InsertKeys, InsertOutbox, RaiseVersions,
-    UpsertAppointments, UpsertHolds,
-};
+use super::batch::Batch;
+use super::holds::EndedHold;
+use super::{Change, freed};
 use crate::audit_log;
-use crate::ids::{AppointmentId, CalendarId, ClaimId, OfferId, TenantId};
+use crate::ids::{AppointmentId, CalendarId};
 use crate::models::appointment::{Appointment, CancelCode};
 use crate::models::claim::ClaimKind;
 use crate::models::hold::Ended;
+use crate::span::Minute;
 
-/// The rows of a batch, by statement.
-#[derive(Default)]
-pub(super) struct Rows {
-    pub(super) appointments: UpsertAppointments,
-    pub(super) holds: UpsertHolds,
-    pub(super) ended_holds: Vec<EndedHold>,
-    pub(super) offers: Vec<(TenantId, NewOffer)>,
-    pub(super) closed_offers: Vec<(TenantId, OfferId, Ended)>,
-    pub(super) deleted_claims: Vec<ClaimId>,
-    pub(super) claims: InsertClaims,
-    pub(super) events: InsertEvents,
-    pub(super) versions: RaiseVersions,
-    pub(super) keys: InsertKeys,
-    pub(super) outbox: InsertOutbox,
-    pub(super) audit: InsertAudit,
-}
-
-impl Rows {
+impl Batch {
+    /// The rows of accepted changes, to be written in that transaction.
     pub(super) fn of(
+        transaction: i64,
         node: Uuid,
         accepted: &[(&Change, &BTreeMap<CalendarId, i64>)],
         earlier: &BTreeMap<AppointmentId, Appointment>,
     ) -> QueryResult<Self> {
-        let mut rows = Self::default();
+        let mut rows = Self {
+            transaction,
+            ..Self::default()
+        };
         let mut versions: BTreeMap<CalendarId, i64> = BTreeMap::new();
         let mut keyed: Vec<(&Change, &BTreeMap<CalendarId, i64>)> = Vec::new();
         for (change, positions) in accepted {
             rows.add_appointments(change)?;
             rows.add_holds(change)?;
             rows.add_claims(change);
+            rows.add_freed(change);
             for (calendar, version) in *positions {
                 versions.insert(*calendar, *version);
                 rows.events.calendar.push(*calendar);
@@ -145,16 +132,15 @@ impl Rows {
             rows.expires_at.push(hold.expires_at);
             rows.renewable_until.push(hold.renewable_until);
         }
-        self.ended_holds.extend(change.holds.ended.iter().cloned());
-        let tenant = change.tenant;
-        let offered = change.holds.offered.iter().cloned();
-        self.offers.extend(offered.map(|offer| (tenant, offer)));
-        self.closed_offers.extend(&change.holds.closed);
+        for end in &change.holds.ended {
+            self.ended_holds.id.push(end.id);
+            self.ended_holds.how.push(end.how.name());
+        }
         Ok(())
     }
 
     fn add_claims(&mut self, change: &Change) {
-        self.deleted_claims.extend(&change.claims_del);
+        self.deleted_claims.id.extend(&change.claims_del);
         let rows = &mut self.claims;
         for (calendar, claim) in &change.claims_put {
             let (appointment, hold) = match &claim.kind {
@@ -177,6 +163,15 @@ impl Rows {
             rows.occurrence.push(label.block.map(|of| of.at));
             rows.detached
                 .push(label.block.is_some_and(|of| of.detached));
+        }
+    }
+
+    fn add_freed(&mut self, change: &Change) {
+        for freed in freed::of(&change.ops) {
+            self.freed.tenant.push(change.tenant);
+            self.freed.calendars.push(json!(freed.calendars));
+            self.freed.from.push(Minute::to_utc(freed.span.start()));
+            self.freed.to.push(Minute::to_utc(freed.span.end()));
         }
     }
 
