@@ -30,7 +30,6 @@ use crate::models::claim::{Claim, Op};
 use crate::models::series::Series;
 use holds::HoldChanges;
 pub use judge::{Grounds, judge};
-pub(crate) use look::UsedKeys;
 use write::Failure;
 
 /// One command's effect on everything, or on nothing.

@@ -3,14 +3,18 @@
 
 use std::collections::HashMap;
 
-use diesel::QueryResult;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, Bytea, Jsonb, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
-use crate::commit::{Answer, Key, RulesSeen, UsedKeys};
+use crate::commit::{Answer, Key, RulesSeen};
 use crate::ids::{CalendarId, ClinicId, TenantId};
 use crate::schema::{calendars, clinics, tenants};
+
+type SqlUuid = diesel::sql_types::Uuid;
 
 /// What is asked about.
 #[derive(Clone, Debug, Default)]
@@ -100,4 +104,52 @@ pub async fn read(connection: &mut AsyncPgConnection, asked: &Asked) -> QueryRes
         },
         answers,
     })
+}
+
+/// Rows of the keys that have been used. Its text never changes, however many are wanted, so that a
+/// connection prepares it once.
+#[derive(Debug, Default)]
+struct UsedKeys {
+    tenants: Vec<TenantId>,
+    principals: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl UsedKeys {
+    fn of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Self {
+        let mut wanted = Self::default();
+        for key in keys {
+            wanted.tenants.push(key.tenant);
+            wanted.principals.push(key.principal.clone());
+            wanted.keys.push(key.key.clone());
+        }
+        wanted
+    }
+}
+
+impl QueryFragment<Pg> for UsedKeys {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT r.tenant_id, r.principal, r.key, r.fingerprint, r.result \
+             FROM idempotency_results r JOIN (SELECT DISTINCT * FROM unnest(",
+        );
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.tenants)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.principals)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(
+            ") AS k(tenant_id, principal, key)) AS wanted USING (tenant_id, principal, key)",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for UsedKeys {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for UsedKeys {
+    type SqlType = (SqlUuid, Text, Text, Bytea, Jsonb);
 }

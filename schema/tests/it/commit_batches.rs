@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::bookings::{NINE, booking, commit_now, fence, hold, key, moved, names, positions};
 use super::commit::{assert_clean, everything};
-use super::support::{count, engine, lines, owner, practice, run};
+use super::support::{count, engine, lines, owner, practice, run, touched, tried};
 
 #[tokio::test]
 async fn the_neighbours_of_a_stale_change_commit() {
@@ -169,7 +169,7 @@ async fn two_nodes_with_one_key_commit_it_once() {
     let mut second = booking(&practice, 1, 1, 1, NINE);
     first.key = key(&practice, "once", 1);
     second.key = key(&practice, "once", 1);
-    // The first has written the key and does not get to its end: its turn at the audit log, the
+    // The first has written the key and does not get to its end: its turn at the outbox, the
     // statement after the key's, is held up.
     run(
         &mut owner,
@@ -185,7 +185,7 @@ async fn two_nodes_with_one_key_commit_it_once() {
         let late = commit_now(&mut two, &practice, &changes);
         let release = async {
             let waiting = "pg_stat_activity WHERE datname = current_database()
-                AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO idempotency%'";
+                AND wait_event_type = 'Lock' AND wait_event = 'transactionid'";
             while count(&mut watcher, waiting).await == 0 {
                 tokio::task::yield_now().await;
             }
@@ -262,4 +262,25 @@ async fn texts_with(db: &TestDb, table: &str, word: &str) -> usize {
     let sql = format!("SELECT to_jsonb(t)::text AS line FROM {table} t");
     let rows = lines(&mut owner(db).await, &sql).await;
     rows.iter().filter(|row| row.contains(word)).count()
+}
+
+#[tokio::test]
+async fn a_batch_is_written_in_the_transaction_that_was_judged_and_in_no_other() {
+    let db = TestDb::new().await;
+    let (mut owner, mut engine) = (owner(&db).await, engine(&db).await);
+    // A batch without rows, whatever columns there are.
+    let call =
+        "SELECT string_agg(format('%L::%s', '{}', format_type(t, NULL)), ', ' ORDER BY n) AS line
+        FROM pg_proc, unnest(proargtypes::oid[]) WITH ORDINALITY AS argument(t, n)
+        WHERE proname = 'write_batch' AND n > 1";
+    let rows = lines(&mut owner, call).await.remove(0);
+    let own = "pg_current_xact_id()::text::bigint";
+    tried(&mut engine, &format!("SELECT write_batch({own}, {rows})"))
+        .await
+        .unwrap();
+    // As if COMMIT had overtaken it: the number is that of the transaction before.
+    let before = lines(&mut engine, &format!("SELECT ({own})::text AS line")).await;
+    let late = format!("SELECT write_batch({}, {rows})", before[0]);
+    let error = touched(&mut engine, &late).await.unwrap_err();
+    assert!(error.to_string().contains("outside of its transaction"));
 }

@@ -1,7 +1,46 @@
--- All rows of a batch of changes in one statement, so that COMMIT can be sent along with it.
---
--- It writes only in the transaction that was named: there the calendars are locked and their versions
--- have been compared. Should it ever run outside of it (COMMIT has overtaken it), it writes nothing.
+-- A batch of changes in two statements: one that locks its calendars and reads what it is judged by, and
+-- one that writes its rows, with which COMMIT can be sent along. Each was many, and between them
+-- PostgreSQL and the server waited for each other.
+
+-- Locks calendars in the order of their ids, and tells their versions; then those of the rules, and
+-- which of the keys have been used. Each of these queries has its own snapshot, behind the locks, so they
+-- see every change of rules that had the calendars before.
+CREATE FUNCTION look_at_batch(
+    calendar_ids uuid[], tenant_ids uuid[], clinic_ids uuid[],
+    key_tenants uuid[], key_principals text[], keys text[])
+RETURNS TABLE (
+    -- calendar, transaction (its number and its clock), tenant, clinic, key
+    kind text, id uuid, version bigint, at timestamptz,
+    principal text, key text, fingerprint bytea, result jsonb)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT 'calendar', c.id, c.version, NULL::timestamptz, NULL::text, NULL::text,
+            NULL::bytea, NULL::jsonb
+        FROM calendars c WHERE c.id = ANY (calendar_ids) ORDER BY c.id FOR UPDATE;
+    RETURN QUERY SELECT 'transaction', NULL::uuid, pg_current_xact_id()::text::bigint, now(), NULL::text,
+            NULL::text, NULL::bytea, NULL::jsonb;
+    RETURN QUERY SELECT 'tenant', t.id, t.rules_version, NULL::timestamptz, NULL::text, NULL::text,
+            NULL::bytea, NULL::jsonb
+        FROM tenants t WHERE t.id = ANY (tenant_ids);
+    IF cardinality(clinic_ids) > 0 THEN
+        RETURN QUERY SELECT 'clinic', c.id, c.rules_version, NULL::timestamptz, NULL::text, NULL::text,
+                NULL::bytea, NULL::jsonb
+            FROM clinics c WHERE c.id = ANY (clinic_ids);
+    END IF;
+    IF cardinality(keys) > 0 THEN
+        RETURN QUERY SELECT 'key', r.tenant_id, NULL::bigint, NULL::timestamptz, r.principal, r.key,
+                r.fingerprint, r.result
+            FROM (SELECT DISTINCT * FROM unnest(key_tenants, key_principals, keys)) AS
+                wanted (tenant_id, principal, key)
+            JOIN idempotency_results r USING (tenant_id, principal, key);
+    END IF;
+END
+$$;
+
+-- Writes all rows of a batch, in the transaction that is named: there the calendars are locked and their
+-- versions have been compared. Should it ever run outside of it (COMMIT has overtaken it), it writes
+-- nothing.
 -- Each table's rows are arrays of the same length; a row that is not as the decision had it makes the
 -- whole batch impossible.
 CREATE FUNCTION write_batch(
@@ -157,9 +196,11 @@ $$;
 
 DO $$
 DECLARE
-    signature regprocedure := (SELECT oid FROM pg_proc WHERE proname = 'write_batch');
+    signature regprocedure;
 BEGIN
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO denticloud_engine', signature);
+    FOR signature IN SELECT oid FROM pg_proc WHERE proname IN ('look_at_batch', 'write_batch') LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO denticloud_engine', signature);
+    END LOOP;
 END
 $$;

@@ -1,0 +1,2 @@
+DROP FUNCTION write_batch;
+DROP FUNCTION look_at_batch;
