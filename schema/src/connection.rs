@@ -70,6 +70,20 @@ pub async fn connect(url: &str, role: Role) -> ConnectionResult<AsyncPgConnectio
     Ok(connection)
 }
 
+/// Connects in the engine's role, for the commit: everything in it is found by its key, and every
+/// statement is prepared. To plan each anew, for the length of its arrays, takes as long as to run it.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_to_commit(url: &str) -> ConnectionResult<AsyncPgConnection> {
+    let mut connection = connect(url, Role::Engine).await?;
+    connection
+        .batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
 /// A pool of at most `size` connections in `role`; none is opened before the first use.
 ///
 /// # Errors

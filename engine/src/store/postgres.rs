@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use schema::blocks::{self, BlockClaim};
 use schema::calendars::{self, Loaded};
 use schema::commit::{self, Answer, Change, CommitError, Committed, InDoubt, Key};
-use schema::connection::{ConnectionPool, PooledConnection, Role, connect, pool};
+use schema::connection::{ConnectionPool, PooledConnection, Role, connect_to_commit, pool};
 use schema::holds::{self, Stored};
 use schema::ids::{
     AppointmentId, BlockId, CalendarId, ClaimId, EntryId, HoldId, PatientId, ProviderId, SeriesId,
@@ -99,7 +99,7 @@ impl Session for AsyncPgConnection {
 impl Store for Postgres {
     fn session(&self) -> Asked<'_, Box<dyn Session>> {
         async {
-            let fresh = connect(&self.url, Role::Engine).await;
+            let fresh = connect_to_commit(&self.url).await;
             let fresh = fresh.map_err(|error| unavailable(error.to_string()))?;
             Ok(Box::new(fresh) as Box<dyn Session>)
         }

@@ -20,11 +20,6 @@ use crate::schema::appointments;
 
 type SqlUuid = diesel::sql_types::Uuid;
 
-/// Everything in it is found by its key, and every statement is prepared: to plan each anew, for the
-/// length of its arrays, takes as long as to run it.
-const BEGIN: &str =
-    "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
-
 /// Opens the transaction, locks the calendars in the order of their ids, and reads what the
 /// changes will be judged by, behind the locks.
 pub(super) async fn begin(
@@ -41,7 +36,7 @@ pub(super) async fn begin(
     // Sent together, run one after the other: see `AsyncPgConnection` on pipelining.
     let connection = &*connection;
     let ((), seen, earlier) = futures_util::try_join!(
-        async { (&mut &*connection).batch_execute(BEGIN).await },
+        async { (&mut &*connection).batch_execute("BEGIN").await },
         async { look.load::<Seen>(&mut &*connection).await },
         async {
             if changed.is_empty() {
