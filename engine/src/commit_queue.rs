@@ -117,13 +117,19 @@ impl CommitQueue {
         }
     }
 
-    /// The batch with those calendars is over and has been applied.
+    /// The database has answered a batch: the next one need not wait until that is applied, but for
+    /// those of its changes that are on the same calendars.
+    pub(crate) fn answered(&self) {
+        self.lock().batches -= 1;
+        self.changed.notify_one();
+    }
+
+    /// The batch with those calendars has been applied.
     pub(crate) fn done(&self, calendars: impl IntoIterator<Item = CalendarId>) {
         let mut state = self.lock();
         for id in calendars {
             state.in_flight.remove(&id);
         }
-        state.batches -= 1;
         drop(state);
         self.changed.notify_one();
     }
@@ -262,10 +268,27 @@ mod tests {
         let one = queue.take(64).await.unwrap();
         assert_eq!((names(&one), began.elapsed()), (vec![20], PATIENCE));
         for batch in [first, many, one] {
+            queue.answered();
             queue.done(batch.iter().flat_map(|p| p.change.ops.keys().copied()));
         }
         queue.push(change(21, &[21]));
         let next = queue.take(64).await.unwrap();
         assert_eq!((names(&next), began.elapsed()), (vec![21], PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_batch_starts_when_the_one_under_way_is_answered_but_for_its_calendars() {
+        let queue = CommitQueue::default();
+        queue.push(change(1, &[1]));
+        let first = queue.take(64).await.unwrap();
+        let began = Instant::now();
+        queue.push(change(2, &[1]));
+        queue.push(change(3, &[3]));
+        queue.answered();
+        let next = queue.take(64).await.unwrap();
+        assert_eq!((names(&next), began.elapsed()), (vec![3], Duration::ZERO));
+        queue.answered();
+        queue.done(first.iter().flat_map(|p| p.change.ops.keys().copied()));
+        assert_eq!(names(&queue.take(64).await.unwrap()), [2]);
     }
 }

@@ -58,23 +58,25 @@ impl Writer {
     /// Commits a batch; where one of several cannot be, one by one, so that only that one fails.
     async fn write(&mut self, batch: Vec<Pending>) {
         let mut cells = batch.iter().flat_map(|pending| &pending.cells);
-        if batch.len() > 1 && cells.any(|(cell, _)| cell.is_shaken()) {
-            return self.write_each(batch).await;
+        if batch.len() == 1 || !cells.any(|(cell, _)| cell.is_shaken()) {
+            let committed = self.commit(&batch).await;
+            if batch.len() == 1 || !matches!(committed, Err(Refused::Conflict)) {
+                self.queue.answered();
+                return self.end(batch, committed);
+            }
         }
-        match self.commit(&batch).await {
-            Ok(committed) => self.publish(batch, committed),
-            Err(Refused::Conflict) if batch.len() > 1 => self.write_each(batch).await,
-            Err(refused) => self.give_up(batch, refused),
-        }
-    }
-
-    async fn write_each(&mut self, batch: Vec<Pending>) {
         for pending in batch {
             let one = vec![pending];
-            match self.commit(&one).await {
-                Ok(committed) => self.publish(one, committed),
-                Err(refused) => self.give_up(one, refused),
-            }
+            let committed = self.commit(&one).await;
+            self.end(one, committed);
+        }
+        self.queue.answered();
+    }
+
+    fn end(&self, batch: Vec<Pending>, committed: Result<Committed, Refused>) {
+        match committed {
+            Ok(committed) => self.publish(batch, committed),
+            Err(refused) => self.give_up(batch, refused),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::follower::{Followers, Seen};
 use crate::ledger::Ledger;
 use crate::measure::{Meter, Totals};
 use crate::pace::{Pace, Rate};
+use crate::report::{Fact, Summary};
 use crate::scenario::load::{Load, Swarm};
 use crate::seed::Practice;
 use crate::stage::{Setup, Site, Stage};
@@ -68,6 +69,28 @@ pub struct Lived {
     pub ready_after: Duration,
     pub seen: Seen,
     pub verdict: Verdict,
+}
+
+impl Lived {
+    /// As a scenario's result, with facts of its own.
+    #[must_use]
+    pub fn summary(
+        self,
+        scenario: &'static str,
+        setting: String,
+        own: impl IntoIterator<Item = Fact>,
+    ) -> Summary {
+        let facts = [(
+            "server ready after, ms",
+            self.ready_after.as_millis() as f64,
+        )];
+        let deltas = [
+            ("deltas to followers", self.seen.deltas as f64),
+            ("deltas told again", self.seen.repeated as f64),
+        ];
+        let facts = facts.into_iter().chain(own).chain(deltas);
+        Summary::new(scenario, setting, self.totals, facts, self.verdict)
+    }
 }
 
 impl std::fmt::Debug for City {

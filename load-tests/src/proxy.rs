@@ -120,7 +120,14 @@ struct Session {
     rules: Arc<Rules>,
     /// Whether the message without a type, the first one, is over.
     started: bool,
-    is_writer: bool,
+    /// What has been read of the server's next message.
+    unread: Vec<u8>,
+    /// Statements whose answers have not come: they are sent together.
+    unanswered: usize,
+    /// The name that COMMIT has as a prepared statement: only writers prepare it.
+    commit: Option<Vec<u8>>,
+    /// What happens at the end of the statement that is being sent.
+    cut: Cut,
     /// Of a statement that has been prepared and will be run next.
     hold: Option<Hold>,
     /// Whether a statement has been bound since the last Sync.
@@ -134,7 +141,10 @@ impl Session {
             server,
             rules,
             started: false,
-            is_writer: false,
+            unread: Vec::new(),
+            unanswered: 0,
+            commit: None,
+            cut: Cut::Not,
             hold: None,
             is_run: false,
         }
@@ -143,7 +153,6 @@ impl Session {
     /// Until one side ends or the rules cut it; both sides end with this.
     async fn run(mut self) -> std::io::Result<()> {
         let mut asked = Vec::new();
-        let mut answered = Vec::new();
         loop {
             tokio::select! {
                 read = self.client.read_buf(&mut asked) => {
@@ -157,12 +166,13 @@ impl Session {
                         }
                     }
                 }
-                read = self.server.read_buf(&mut answered) => {
+                read = self.server.read_buf(&mut self.unread) => {
                     if read? == 0 {
                         return Ok(());
                     }
-                    self.client.write_all(&answered).await?;
-                    answered.clear();
+                    while let Some(one) = self.next_answer() {
+                        self.client.write_all(&one).await?;
+                    }
                 }
             }
         }
@@ -174,11 +184,27 @@ impl Session {
         Some(message)
     }
 
+    fn next_answer(&mut self) -> Option<Vec<u8>> {
+        let one = message(&mut self.unread, 1)?;
+        if one[0] == b'Z' {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
+        Some(one)
+    }
+
     /// Hands a message on, unless the rules say otherwise; false cuts the connection.
     async fn forward(&mut self, message: &[u8]) -> std::io::Result<bool> {
+        // A name and a query, or a portal's name and a statement's.
+        let mut texts = message
+            .get(5..)
+            .unwrap_or_default()
+            .split(|byte| *byte == 0);
+        let (first, second) = (texts.next(), texts.next());
         match message[0] {
             b'P' => {
-                self.is_writer |= contains(message, "pg_current_xact_id()");
+                if second == Some(b"COMMIT") {
+                    self.commit = first.map(<[u8]>::to_vec);
+                }
                 let mut hold = locked(&self.rules.hold);
                 if hold
                     .as_ref()
@@ -187,53 +213,61 @@ impl Session {
                     self.hold = hold.take();
                 }
             }
-            b'Q' if self.is_writer && message.ends_with(b"COMMIT\0") => {
-                let cut = locked(&self.rules.cuts).pop_front();
-                match cut.unwrap_or(Cut::Not) {
-                    Cut::Not => {}
-                    Cut::Before => return Ok(false),
-                    Cut::Unheard => {
-                        self.server.write_all(message).await?;
-                        return Ok(false);
-                    }
-                    Cut::After => {
-                        self.server.write_all(message).await?;
-                        self.answer().await?;
-                        return Ok(false);
-                    }
-                }
-            }
             // Bind, Execute, Sync: what has been prepared is run.
-            b'B' => self.is_run = true,
-            b'S' if self.is_run => {
-                if let Some(hold) = self.hold.take() {
-                    self.server.write_all(message).await?;
-                    let answer = self.answer().await?;
-                    let _ = hold.reached.send(());
-                    let _ = hold.release.await;
-                    self.client.write_all(&answer).await?;
-                    return Ok(true);
+            b'B' => {
+                self.is_run = true;
+                if self.commit.is_some() && self.commit.as_deref() == second {
+                    let cut = locked(&self.rules.cuts).pop_front();
+                    self.cut = cut.unwrap_or(Cut::Not);
+                    if matches!(self.cut, Cut::Before) {
+                        return Ok(false);
+                    }
                 }
-                self.is_run = false;
             }
+            b'Q' | b'S' => self.unanswered += 1,
             _ => {}
         }
         self.server.write_all(message).await?;
+        if message[0] != b'S' {
+            return Ok(true);
+        }
+        match self.cut {
+            Cut::Unheard => return Ok(false),
+            Cut::After => {
+                let (before, _) = self.answers().await?;
+                self.client.write_all(&before).await?;
+                return Ok(false);
+            }
+            Cut::Not | Cut::Before => {}
+        }
+        if std::mem::take(&mut self.is_run)
+            && let Some(hold) = self.hold.take()
+        {
+            let (before, last) = self.answers().await?;
+            let _ = hold.reached.send(());
+            let _ = hold.release.await;
+            self.client.write_all(&before).await?;
+            self.client.write_all(&last).await?;
+        }
         Ok(true)
     }
 
-    /// The server's messages until it is ready for the next statement.
-    async fn answer(&mut self) -> std::io::Result<Vec<u8>> {
-        let (mut all, mut unread) = (Vec::new(), Vec::new());
+    /// The server's answers to all that it was sent: those before the last one, and that.
+    async fn answers(&mut self) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+        let (mut before, mut last) = (Vec::new(), Vec::new());
         loop {
-            if self.server.read_buf(&mut unread).await? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            while let Some(one) = message(&mut unread, 1) {
-                all.extend_from_slice(&one);
-                if one[0] == b'Z' {
-                    return Ok(all);
+            while let Some(one) = self.next_answer() {
+                last.extend_from_slice(&one);
+                if one[0] != b'Z' {
+                    continue;
                 }
+                if self.unanswered == 0 {
+                    return Ok((before, last));
+                }
+                before.append(&mut last);
+            }
+            if self.server.read_buf(&mut self.unread).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
         }
     }

@@ -10,7 +10,7 @@ use super::load::{Load, Swarm};
 use super::steady;
 use crate::Outcome;
 use crate::city::deed::Mix;
-use crate::city::{City, Lived, Plan};
+use crate::city::{City, Plan};
 use crate::pace::Rate;
 use crate::report::Summary;
 use crate::stage::Setup;
@@ -105,24 +105,15 @@ pub async fn run(
     })
     .await?;
     let end = Sample::of(&city)?;
-    let Lived {
-        totals,
-        ready_after,
-        seen,
-        verdict,
-    } = city.close().await?;
-    let facts = [
-        ("server ready after, ms", ready_after.as_millis() as f64),
+    let own = [
         ("server's memory at the start, MiB", start.mib),
         ("server's memory half-way, MiB", middle.mib),
         ("server's memory at the end, MiB", end.mib),
         ("visits booked at the start", start.visits),
         ("visits booked half-way", middle.visits),
         ("visits booked at the end", end.visits),
-        ("deltas to followers", seen.deltas as f64),
-        ("deltas told again", seen.repeated as f64),
     ];
     let setting = format!("{:.1} minutes, {plan}", options.minutes);
-    tell(Summary::new("soak", setting, totals, facts, verdict));
+    tell(city.close().await?.summary("soak", setting, own));
     Ok(())
 }

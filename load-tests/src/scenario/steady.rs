@@ -8,7 +8,7 @@ use clap::Args;
 use super::load::{Load, Speed, Swarm};
 use crate::Outcome;
 use crate::city::deed::{AVAILABILITY, BOOKING, Mix};
-use crate::city::{City, Lived, Plan};
+use crate::city::{City, Plan};
 use crate::pace::Rate;
 use crate::report::Summary;
 use crate::stage::Setup;
@@ -99,22 +99,6 @@ pub async fn play(setup: &Setup, options: &Options, rate: Rate, seed: u64) -> Ou
     };
     let mut city = City::open(setup, &plan, seed).await?;
     city.live(PROGRESS, |_| Ok(String::new())).await?;
-    let Lived {
-        totals,
-        ready_after,
-        seen,
-        verdict,
-    } = city.close().await?;
-    let facts = [
-        ("server ready after, ms", ready_after.as_millis() as f64),
-        ("deltas to followers", seen.deltas as f64),
-        ("deltas told again", seen.repeated as f64),
-    ];
-    Ok(Summary::new(
-        "steady",
-        plan.to_string(),
-        totals,
-        facts,
-        verdict,
-    ))
+    let lived = city.close().await?;
+    Ok(lived.summary("steady", plan.to_string(), []))
 }

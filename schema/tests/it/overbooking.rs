@@ -199,6 +199,7 @@ async fn a_claim_is_whole_minutes_of_something() {
             WHOLE,
         ),
         ("block", "[2027-03-01 09:00Z,)", Cause::Right, WHOLE),
+        ("block", "[2027-03-01 09:00Z,infinity)", Cause::Right, WHOLE),
         ("block", "empty", Cause::Right, Some("claims_not_empty")),
         (
             "block",
@@ -251,12 +252,13 @@ async fn a_visit_is_whole_minutes_of_at_most_a_day() {
     let cases = [
         (
             "end_at = '2027-03-01 09:30:30Z'",
-            Some("appointments_end_at_check"),
+            Some("appointments_whole_minutes"),
         ),
         (
             "start_at = '2027-03-01 09:00:01Z'",
-            Some("appointments_start_at_check"),
+            Some("appointments_whole_minutes"),
         ),
+        ("start_at = '-infinity'", Some("appointments_check")),
         ("end_at = '2027-03-02 09:00Z'", None),
         ("end_at = '2027-03-02 09:01Z'", Some("appointments_check")),
         ("end_at = start_at", Some("appointments_check")),
