@@ -276,7 +276,8 @@ async fn a_socket_is_one_of_the_connections_that_its_worker_may_have() {
         open.pop_front();
         let answer = raw.head().await;
         assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
-        assert!(world.running_app().connections.open() <= 2);
+        let app = world.running_app();
+        assert!(app.connections.open() <= 2 && app.sessions.len() <= 2);
         open.push_back(raw);
     }
     drop(open);
