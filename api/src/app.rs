@@ -155,7 +155,7 @@ impl App {
             slot_feeds: SlotFeeds::default(),
             sessions: Sessions::default(),
             public_limits: PublicLimits::new(&config, engine.bus().is_wired()),
-            connections: Connections::default(),
+            connections: Connections::new(Duration::from_millis(config.tcp_stuck_ms.into())),
             first_answers: FirstAnswers::new(config.jwt_secret()?),
             config,
             engine,

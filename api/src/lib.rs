@@ -28,6 +28,7 @@ pub mod request;
 pub mod rest;
 pub mod routes;
 pub mod server;
+pub mod takeover;
 pub mod web_app;
 pub mod wire;
 pub mod ws;

@@ -1,17 +1,21 @@
 //! The HTTP server: from a configuration to an address, and back down again.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_http::Request;
+use actix_service::IntoServiceFactory;
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceFactory, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::rt::task::JoinHandle;
-use actix_web::{App as WebApp, HttpServer, rt, web};
+use actix_web::{App as WebApp, rt, web};
 use engine::Engine;
 use engine::clock::Clock;
 use engine::settings::Settings;
 use engine::tokens::HolderTokens;
+use socket2::{Domain, Protocol, Socket, Type};
 use tracing_actix_web::TracingLogger;
 
 use crate::app::{App, StartError};
@@ -19,12 +23,12 @@ use crate::config::Config;
 use crate::mail::offers;
 use crate::request::Spans;
 use crate::ws::rights;
-use crate::{metrics, nodes, request, routes};
+use crate::{metrics, nodes, request, routes, takeover};
 
 /// How often the metrics' queues are emptied.
 const METRICS_TIDY: Duration = Duration::from_secs(5);
 /// Connections that wait to be accepted.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 
 /// A server that listens.
 #[derive(Debug)]
@@ -76,37 +80,38 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
     let rights_from = rights::now(&app)
         .await
         .map_err(|error| StartError::Pool(error.to_string()))?;
-    let shared = app.clone();
     let config = &app.config;
-    let mut server = HttpServer::new(move || {
-        WebApp::new()
-            .app_data(shared.clone())
-            .configure(routes::configure)
-            .wrap(TracingLogger::<Spans>::new())
-            .wrap(from_fn(request::around)) // the last is the outermost
-    })
-    .disable_signals() // the program decides in which order things end
-    .tcp_nodelay(true)
-    .backlog(BACKLOG)
-    .max_connections(config.connections_per_worker)
-    .on_connect(app.connections.opened(config.tcp_stuck_ms))
-    .shutdown_timeout(config.shutdown_seconds);
+    let mut server = Server::build()
+        .disable_signals() // the program decides in which order things end
+        .max_concurrent_connections(config.connections_per_worker)
+        .shutdown_timeout(config.shutdown_seconds);
     if config.workers > 0 {
         server = server.workers(config.workers);
     }
-    let address = format!("{}:{}", config.bind, config.port);
     let refused = |source| StartError::Listen {
-        address: address.clone(),
+        address: format!("{}:{}", config.bind, config.port),
         source,
     };
-    let server = server
-        .bind((config.bind.as_str(), config.port))
-        .map_err(refused)?;
-    let address = server
-        .addrs()
+    let listeners = listen(&config.bind, config.port).map_err(refused)?;
+    let address = listeners
         .first()
-        .copied()
-        .ok_or_else(|| refused(io::ErrorKind::AddrNotAvailable.into()))?;
+        .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+        .and_then(TcpListener::local_addr)
+        .map_err(refused)?;
+    let stopping = server.graceful_shutdown_signal();
+    for listener in listeners {
+        let (app, stopping) = (app.clone(), stopping.clone());
+        server = server
+            .listen("http", listener, move || {
+                let stopping = stopping.clone();
+                takeover::serve(
+                    application(app.clone()),
+                    app.connections.clone(),
+                    async move || stopping.notified().await,
+                )
+            })
+            .map_err(refused)?;
+    }
     let server = server.run();
     let handle = server.handle();
     let posting = app.clone();
@@ -128,6 +133,54 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<RunningServer, Sta
         mailing: rt::spawn(async move { posting.mail.run().await }),
         offering: rt::spawn(offers::run(telling)),
     })
+}
+
+/// What answers requests: each worker has one.
+fn application(
+    app: web::Data<App>,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = ServiceResponse<BoxBody>,
+    Error = actix_web::Error,
+    InitError = (),
+> {
+    WebApp::new()
+        .app_data(app)
+        .configure(routes::configure)
+        .wrap(TracingLogger::<Spans>::new())
+        .wrap(from_fn(request::around)) // the last is the outermost
+        .into_factory()
+}
+
+/// Listens at all addresses that `host` has, but for those that cannot be had.
+fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    let mut refused = io::ErrorKind::AddrNotAvailable.into();
+    for address in (host, port).to_socket_addrs()? {
+        match listen_at(address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => refused = error,
+        }
+    }
+    if listeners.is_empty() {
+        return Err(refused);
+    }
+    Ok(listeners)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A server that is started again need not wait until the old one's connections are forgotten.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 impl RunningServer {

@@ -1,8 +1,6 @@
 //! Why the server closes a socket. The code tells the client whether to come back: 40xx not
 //! unchanged, 41xx after a while, 42xx at once.
 
-use actix_ws::{CloseCode, CloseReason};
-
 /// A reason to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
@@ -38,10 +36,10 @@ impl Close {
         }
     }
 
-    /// As the library sends it.
+    /// The words beside it, for who reads logs.
     #[must_use]
-    pub fn reason(self) -> CloseReason {
-        let text = match self {
+    pub fn reason(self) -> &'static str {
+        match self {
             Self::BadToken => "bad or expired token",
             Self::Forbidden => "forbidden",
             Self::TooManyBadFrames => "too many bad frames",
@@ -50,10 +48,6 @@ impl Close {
             Self::Draining => "draining",
             Self::NoPong => "no pong",
             Self::Gone => "bye",
-        };
-        CloseReason {
-            code: CloseCode::Other(self.code()),
-            description: Some(text.to_owned()),
         }
     }
 }

@@ -12,17 +12,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use actix_web::rt::task::JoinHandle;
 use actix_web::{rt, web};
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
 use chrono::Utc;
 use schema::ids::CalendarId;
 use uuid::Uuid;
 
+pub(super) use self::following::CatchUp;
 use super::allowance::Allowance;
 use super::close::Close;
 use super::hold_frames::Held;
-use super::outbox::{Next, Outbox};
+use super::link::{Broken, Heard, Reader};
+use super::outbox::Outbox;
 use super::replies::Plain;
 use super::sessions::Group;
 use super::slots::Joined;
@@ -39,16 +39,15 @@ const BAD_FRAMES_WITHIN: Duration = Duration::from_secs(60);
 /// How many times as many frames as in a second may come at once.
 const FRAMES_BURST: u32 = 10;
 
-/// Starts a session on an opened socket.
+/// Starts a session that hears what `reader` reads and puts what it has to say into `outbox`.
 pub(super) fn start(
     app: web::Data<App>,
-    socket: actix_ws::Session,
-    stream: AggregatedMessageStream,
+    reader: Reader,
+    outbox: Arc<Outbox>,
     address: Option<IpAddr>,
-) {
-    let outbox = Arc::new(Outbox::new(app.config.ws_outbox_bytes));
+) -> Addr<Session> {
     Session::create(move |context| {
-        context.add_stream(stream);
+        context.add_stream(reader);
         let number = app.sessions.add(Arc::clone(&outbox), context.address());
         if app.sessions.len() > app.config.ws_sessions {
             outbox.close(Close::Overloaded);
@@ -58,7 +57,6 @@ pub(super) fn start(
         Session {
             id: Uuid::new_v4(),
             number,
-            writer: rt::spawn(write(socket, Arc::clone(&outbox), context.address())),
             app,
             outbox,
             address,
@@ -79,35 +77,13 @@ pub(super) fn start(
             marked: now,
             reading: Arc::default(),
         }
-    });
+    })
 }
 
-/// Sends what is queued, in order, until the session or the socket ends.
-async fn write(mut socket: actix_ws::Session, outbox: Arc<Outbox>, session: Addr<Session>) {
-    loop {
-        let sent = match outbox.next().await {
-            Next::Text(text) => socket.text(text).await,
-            Next::Ping => socket.ping(b"").await,
-            Next::Drained(calendars) => {
-                session.do_send(following::CatchUp(calendars));
-                Ok(())
-            }
-            Next::Close(close) => {
-                let _ = socket.close(Some(close.reason())).await;
-                break;
-            }
-        };
-        if sent.is_err() {
-            break;
-        }
-    }
-    session.do_send(Ended);
-}
-
-/// The socket is closed.
+/// Nothing more is sent.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Ended;
+pub(super) struct Ended;
 
 /// What the speaker may do has changed.
 #[derive(Message)]
@@ -119,8 +95,6 @@ pub(super) struct Session {
     number: u64,
     app: web::Data<App>,
     outbox: Arc<Outbox>,
-    /// Sends what the outbox has; ends with the session, also when the socket takes nothing.
-    writer: JoinHandle<()>,
     address: Option<IpAddr>,
     /// `None` until it has connected.
     speaker: Option<Speaker>,
@@ -174,7 +148,13 @@ impl Actor for Session {
             rt::spawn(async move { held.abandon(&app).await });
         }
         self.outbox.close(Close::Gone);
-        self.writer.abort();
+    }
+}
+
+impl Drop for Session {
+    /// Also ends the connection of a session that a panic has ended.
+    fn drop(&mut self) {
+        self.outbox.end();
     }
 }
 
@@ -198,31 +178,25 @@ impl Handler<Ended> for Session {
     }
 }
 
-impl StreamHandler<Result<AggregatedMessage, ProtocolError>> for Session {
-    fn handle(
-        &mut self,
-        message: Result<AggregatedMessage, ProtocolError>,
-        context: &mut Self::Context,
-    ) {
+impl StreamHandler<Result<Heard, Broken>> for Session {
+    fn handle(&mut self, heard: Result<Heard, Broken>, context: &mut Self::Context) {
         self.heard = Instant::now();
-        match message {
-            Ok(AggregatedMessage::Text(text)) => self.hear(context, &text),
-            Ok(AggregatedMessage::Binary(_)) => {
-                self.bad(None, &Problem::bad_request("Frames are text."));
-            }
-            // The library answers pings.
-            Ok(AggregatedMessage::Ping(_) | AggregatedMessage::Pong(_)) => {}
-            Ok(AggregatedMessage::Close(_)) => self.outbox.close(Close::Gone),
-            Err(ProtocolError::Overflow) => {
+        match heard {
+            Ok(Heard::Text(text)) => self.hear(context, &text),
+            Ok(Heard::Binary) => self.bad(None, &Problem::bad_request("Frames are text.")),
+            Ok(Heard::Ping(bytes)) => self.outbox.pong(bytes),
+            Ok(Heard::Pong) => {}
+            Err(Broken::TooLong) => {
                 self.bad(None, &Problem::bad_request("A frame has at most 64 KiB."));
                 self.outbox.close(Close::TooManyBadFrames);
             }
-            Err(_) => self.outbox.close(Close::Gone),
+            Ok(Heard::Close) | Err(Broken::Malformed) => self.outbox.close(Close::Gone),
         }
     }
 
-    fn finished(&mut self, context: &mut Self::Context) {
-        context.stop();
+    /// The peer says nothing more. It may still listen: it is sent what is there for it.
+    fn finished(&mut self, _: &mut Self::Context) {
+        self.outbox.close(Close::Gone);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::Addr;
 use dashmap::DashMap;
@@ -50,6 +50,7 @@ pub struct Sessions {
     open: DashMap<u64, Open>,
     groups: DashMap<Group, HashSet<u64>>,
     next: AtomicU64,
+    draining: AtomicBool,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -61,7 +62,12 @@ impl std::fmt::Debug for Sessions {
 impl Sessions {
     pub(super) fn add(&self, outbox: Arc<Outbox>, session: Addr<Session>) -> u64 {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let closing = Arc::clone(&outbox);
         self.open.insert(number, Open { outbox, session });
+        // Looked at after it is among the others: either it is seen here or there.
+        if self.draining.load(Ordering::SeqCst) {
+            closing.close(Close::Draining);
+        }
         metrics::gauge!("denticloud_ws_sessions").set(self.open.len() as f64);
         number
     }
@@ -109,8 +115,10 @@ impl Sessions {
         }
     }
 
-    /// Closes every session with 4201: clients come back at once, to whoever serves then.
+    /// Closes every session with 4201, also those that begin from now on: clients come back at once,
+    /// to whoever serves then.
     pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
         for session in &self.open {
             session.outbox.close(Close::Draining);
         }

@@ -119,6 +119,9 @@ async fn a_server_that_stops_is_4201() {
     let world = World::new().await;
     let mut open = world.socket().await;
     let draining = tokio::task::spawn_local(async move { open.closed().await });
+    world.running_app().sessions.drain();
+    let mut late = world.bare_socket().await;
+    assert_eq!(late.closed().await, 4201, "accepted just before the end");
     world.end().await;
     assert_eq!(draining.await.unwrap(), 4201);
 }

@@ -12,6 +12,7 @@ mod holds;
 mod import_ics;
 mod isolation;
 mod keys;
+mod link;
 mod nodes;
 mod one_winner;
 mod patients;

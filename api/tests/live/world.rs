@@ -204,6 +204,10 @@ impl World {
         tokio::time::timeout(patience, waiting).await.expect(what);
     }
 
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.running.address
+    }
+
     pub async fn narrow_socket(&self) -> Socket {
         Socket::narrow(self.running.address).await
     }

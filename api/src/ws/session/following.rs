@@ -27,7 +27,7 @@ const RANGE_DAYS_MAX: i64 = 400;
 /// that the client has, where one delta can continue it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct CatchUp(pub BTreeMap<Stream, Option<i64>>);
+pub(in crate::ws) struct CatchUp(pub BTreeMap<Stream, Option<i64>>);
 
 impl Handler<CatchUp> for Session {
     type Result = ();
