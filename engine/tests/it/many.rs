@@ -55,9 +55,9 @@ async fn first(world: &World, engine: &Engine, own: Own) -> Option<Minute> {
     let wanted = Search {
         limit: 1,
         own,
-        ..Search::any(&book, treatment, day, Asker::Staff)
+        ..Search::any(treatment, day, Asker::Staff)
     };
-    assert_eq!(wanted.providers.len(), WORTHWHILE);
+    assert_eq!(book.who_offers(treatment).count(), WORTHWHILE);
     let slots = engine.availability(&book, &wanted).await.unwrap();
     slots.first().map(|slot| slot.span.start())
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{Datelike, Days, NaiveDate};
 use schema::ids::{
-    AssignmentId, CalendarId, ClinicId, ExceptionId, HoldId, OperatoryId, ProviderId, TenantId,
-    TreatmentId,
+    AppointmentId, AssignmentId, CalendarId, ClinicId, ExceptionId, HoldId, OperatoryId,
+    ProviderId, TenantId, TreatmentId,
 };
 use schema::models::catalogue as rows;
 use schema::models::claim::Claim;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::history::taken;
 use crate::scheduling::diary::{Diary, Own};
+use crate::scheduling::gaps::WORTHWHILE;
 use crate::scheduling::placement::Asker;
 use crate::scheduling::timeline::Timeline;
 use crate::scheduling::zone::Zone;
@@ -98,23 +99,44 @@ pub fn id(kind: u128, number: usize) -> Uuid {
 impl Practice {
     pub fn random(seed: u64) -> Self {
         let mut random = Random(seed);
+        let size = Size::few(&mut random);
+        Self::of(&mut random, size)
+    }
+
+    /// With so many dentists that account is kept of their gaps, and a search over weeks.
+    pub fn of_many(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let size = Size {
+            clinics: random.within(1, 4) as usize,
+            chairs: random.within(1, 10) as usize,
+            dentists: random.within(WORTHWHILE as i64, 110) as usize,
+            assistants: random.within(0, 3) as usize,
+            days: random.within(1, 24),
+        };
+        Self::of(&mut random, size)
+    }
+
+    fn of(random: &mut Random, size: Size) -> Self {
         let zone_name = random.pick(&ZONES);
         let zone: Zone = zone_name.parse().unwrap();
-        let date = some_date(&mut random, zone);
+        let date = some_date(random, zone);
         let day = zone.day(date).unwrap();
-        let rows = rows(&mut random, zone_name, date);
+        let rows = rows(random, zone_name, date, size);
         let treatment = rows.treatments[0].id;
-        let taken = taken(&mut random, &rows, day);
+        let taken = taken(random, &rows, day, size.days);
         let timelines = taken
             .iter()
             .map(|(id, claims)| (*id, Arc::new(Timeline::new(1, claims.clone()))))
             .collect();
-        let own = match random.one_in(3) {
-            true => Own::holds([HoldId(id(20, 0))]),
-            false => Own::default(),
+        let own = match random.within(0, 6) {
+            0 | 1 => Own::holds([HoldId(id(20, 0))]),
+            // Some visit of theirs, if it is one.
+            2 => Own::appointment(AppointmentId(id(13, random.within(0, 12) as usize))),
+            _ => Own::default(),
         };
         let from = day.start().plus(random.minute(-60, 600));
         let long = random.pick(&[300, 600, 600, 1440, 1440, 2880]);
+        let long = long + (size.days - 1) * DAY;
         let range = Span::lasting(from, long + random.minute(0, 60)).unwrap();
         let interval = rows.treatments[0].slot_interval_min.map_or(15, i64::from);
         let duration = rows.treatments[0].duration_min;
@@ -159,12 +181,37 @@ fn some_date(random: &mut Random, zone: Zone) -> NaiveDate {
         .unwrap_or(date)
 }
 
-fn rows(random: &mut Random, zone: &str, date: NaiveDate) -> TenantRows {
+/// How many there are of what, and how many days are looked at.
+#[derive(Clone, Copy)]
+struct Size {
+    clinics: usize,
+    chairs: usize,
+    dentists: usize,
+    assistants: usize,
+    days: i64,
+}
+
+impl Size {
+    fn few(random: &mut Random) -> Self {
+        Self {
+            clinics: random.within(1, 3) as usize,
+            chairs: random.within(1, 4) as usize,
+            dentists: random.within(1, 3) as usize,
+            assistants: random.within(0, 3) as usize,
+            days: 1,
+        }
+    }
+}
+
+fn rows(random: &mut Random, zone: &str, date: NaiveDate, size: Size) -> TenantRows {
     let tenant = TenantId(id(1, 0));
-    let clinics = random.within(1, 3) as usize;
-    let chairs = random.within(1, 4) as usize;
-    let dentists = random.within(1, 3) as usize;
-    let assistants = random.within(0, 3) as usize;
+    let Size {
+        clinics,
+        chairs,
+        dentists,
+        assistants,
+        ..
+    } = size;
     let provider = |number: usize, role: &str| rows::Provider {
         id: ProviderId(id(4, number)),
         tenant_id: tenant,
@@ -243,7 +290,9 @@ fn rows(random: &mut Random, zone: &str, date: NaiveDate) -> TenantRows {
 /// hour.
 pub fn plain(zone: &str, windows: &[(i16, i16)]) -> TenantRows {
     let date = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap();
-    let mut plain = rows(&mut Random(1), zone, date);
+    let mut random = Random(1);
+    let size = Size::few(&mut random);
+    let mut plain = rows(&mut random, zone, date, size);
     plain.clinics.truncate(1);
     plain.clinics[0].zone = zone.to_owned();
     plain.clinics[0].active = true;
@@ -307,7 +356,29 @@ fn validity(random: &mut Random, date: NaiveDate) -> (NaiveDate, Option<NaiveDat
 
 fn assign(random: &mut Random, found: &mut TenantRows, date: NaiveDate) {
     let tenant = found.tenant.id;
-    for provider in found.providers.iter().filter(|one| one.role == "dentist") {
+    for (number, provider) in found.providers.iter().enumerate() {
+        if provider.role != "dentist" {
+            continue;
+        }
+        // Many have the operatories and hours of the one before.
+        if number > 0 && random.one_in(2) {
+            let before = found.providers[number - 1].id;
+            let same: Vec<_> = found.assignments.iter().cloned().collect();
+            for mut other in same.into_iter().filter(|one| one.provider_id == before) {
+                let assignment = AssignmentId(id(3, found.assignments.len()));
+                let hours = found.assignment_hours.iter();
+                let hours = hours.filter(|one| one.assignment_id == other.id).cloned();
+                let hours = hours.map(|one| rows::AssignmentHours {
+                    assignment_id: assignment,
+                    ..one
+                });
+                let hours: Vec<_> = hours.collect();
+                found.assignment_hours.extend(hours);
+                (other.id, other.provider_id) = (assignment, provider.id);
+                found.assignments.push(other);
+            }
+            continue;
+        }
         for operatory in &found.operatories {
             for _ in 0..random.pick(&[0, 1, 1, 1, 2]) {
                 let assignment = AssignmentId(id(3, found.assignments.len()));
