@@ -2,8 +2,9 @@
 //! horizon, below the daily cap. Proposes from what is published; whether a slot is still free is
 //! decided when it is booked.
 //!
-//! [`bits`] looks at 5-minute cells, 64 starts at once; [`spans`] at exact intervals, for patterns
-//! and grids that do not fit cells. Both give the same slots.
+//! [`bits`] looks at 5-minute cells, 64 starts at once, and over thousands of providers by what gaps
+//! they have; [`spans`] at exact intervals, for patterns and grids that do not fit cells. All give the
+//! same slots.
 
 mod best;
 mod bits;

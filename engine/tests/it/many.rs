@@ -87,6 +87,9 @@ async fn a_search_over_many_sees_each_change() {
     assert_eq!(free(Own::default()).await, Some(half_past));
     let late = world.book_now(1, 5, half_past).await;
     assert_eq!(free(Own::default()).await, None);
+    // Whoever moves a visit may leave it where it is.
+    let moved = Own::appointment(late.id);
+    assert_eq!(free(moved).await, Some(half_past));
 
     let cancelled = engine.execute(world.request(cancel(&late))).await;
     cancelled.unwrap();
