@@ -134,7 +134,7 @@ pub fn taken(
         });
         let mut claims: Vec<Claim> = claims.collect();
         // Over weeks most are booked up, but for a while.
-        if days > 1 && !random.one_in(5) {
+        if days > 1 && !random.one_in(3) {
             let free = day.start().plus(random.minute(0, days * DAY));
             let ends = [day.start().plus(-2 * DAY), free];
             let begins = free.plus(random.minute(15, 300));

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{Datelike, Days, NaiveDate};
-use schema::ids::{AppointmentId, CalendarId, HoldId, OperatoryId, TreatmentId};
-use schema::models::claim::Claim;
+use schema::ids::{CalendarId, HoldId, OperatoryId, TreatmentId};
+use schema::models::claim::{Claim, ClaimKind};
 use schema::rules::TenantRows;
 use schema::span::{DAY, Minute, Span};
 use uuid::Uuid;
@@ -129,8 +129,7 @@ impl Practice {
             .collect();
         let own = match random.within(0, 6) {
             0 | 1 => Own::holds([HoldId(id(20, 0))]),
-            // Some visit of theirs, if it is one.
-            2 => Own::appointment(AppointmentId(id(13, random.within(0, 12) as usize))),
+            2 => longest_visit(&taken),
             _ => Own::default(),
         };
         let from = day.start().plus(random.minute(-60, 600));
@@ -164,6 +163,19 @@ impl Practice {
             range,
         }
     }
+}
+
+/// The visit that leaves the most time when it is moved.
+fn longest_visit(taken: &HashMap<CalendarId, Vec<Claim>>) -> Own {
+    let visits = taken
+        .values()
+        .flatten()
+        .filter_map(|claim| match &claim.kind {
+            ClaimKind::Appointment { visit } => Some((claim.span.minutes(), visit.id)),
+            _ => None,
+        });
+    let longest = visits.max();
+    longest.map_or_else(Own::default, |(_, id)| Own::appointment(id))
 }
 
 /// Often a day on which the clocks change.
