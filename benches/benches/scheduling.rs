@@ -52,12 +52,17 @@ fn searches(criterion: &mut Criterion) {
         ("all dentists booked up", BookedUp::Dentists),
         ("one slot on day 30", BookedUp::DentistsButOne),
         ("all operatories booked up", BookedUp::Operatories),
+        ("dentists free while operatories are not", BookedUp::Halves),
     ] {
         let Ok(month) = Month::booked_up(500, 20, 6, who) else {
             continue;
         };
         let name = format!("first over 10,000 dentists, {name}");
         bench(criterion, &name, &month, 30, 1, Order::Earliest);
+    }
+    if let Ok(month) = Month::with_days_off(500, 20, 6) {
+        let name = "first over 10,000 dentists, each with hours of their own";
+        bench(criterion, name, &month, 30, 1, Order::Earliest);
     }
 }
 
@@ -78,7 +83,7 @@ fn bench(
     let wanted = Search {
         limit,
         order,
-        ..Search::any(&month.book, treatment, range, Asker::Staff)
+        ..Search::any(treatment, range, Asker::Staff)
     };
     criterion.bench_function(&format!("availability: {name}"), |bencher| {
         bencher.iter(|| search(&month.book, black_box(&wanted), MONDAY, month));

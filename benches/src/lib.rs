@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use engine::scheduling::diary::Diary;
 use engine::scheduling::gaps::Gaps;
 use engine::scheduling::rulebook::{BadRules, RuleBook};
 use engine::scheduling::timeline::Timeline;
 use schema::ids::{
-    AssignmentId, CalendarId, ClaimId, ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId,
+    AssignmentId, CalendarId, ClaimId, ClinicId, ExceptionId, OperatoryId, ProviderId, TenantId,
+    TreatmentId,
 };
 use schema::models::catalogue::{
-    Assignment, AssignmentHours, Clinic, Operatory, Provider, Tenant, Treatment,
+    Assignment, AssignmentHours, Clinic, Operatory, Provider, ScheduleException, Tenant, Treatment,
 };
 use schema::models::claim::{Claim, ClaimKind, Op};
 use schema::rules::TenantRows;
@@ -41,6 +42,8 @@ pub enum BookedUp {
     /// But for the last dentist, whose last afternoon is free.
     DentistsButOne,
     Operatories,
+    /// Dentists from two in the afternoon on, operatories until then.
+    Halves,
 }
 
 impl Month {
@@ -50,7 +53,23 @@ impl Month {
     /// # Errors
     /// None: the rows are right.
     pub fn new(clinics: u128, dentists: u128, operatories: u128) -> Result<Self, BadRules> {
-        Self::with(clinics, dentists, operatories, busy)
+        Self::with(rows(clinics, dentists, operatories), busy)
+    }
+
+    /// The same where each dentist has had a day off: no two keep the same hours.
+    ///
+    /// # Errors
+    /// None: the rows are right.
+    pub fn with_days_off(
+        clinics: u128,
+        dentists: u128,
+        operatories: u128,
+    ) -> Result<Self, BadRules> {
+        let mut rows = rows(clinics, dentists, operatories);
+        rows.exceptions = (rows.providers.iter().enumerate())
+            .map(|(number, provider)| day_off(number, provider.id))
+            .collect();
+        Self::with(rows, busy)
     }
 
     /// The same with empty diaries, but for whose are full.
@@ -64,10 +83,14 @@ impl Month {
         who: BookedUp,
     ) -> Result<Self, BadRules> {
         let last = CalendarId(id(7, clinics * dentists - 1));
-        Self::with(clinics, dentists, operatories, |calendar| {
-            let full = match calendar.0.as_u128() >> 64 {
-                7 => matches!(who, BookedUp::Dentists | BookedUp::DentistsButOne),
-                _ => who == BookedUp::Operatories,
+        Self::with(rows(clinics, dentists, operatories), |calendar| {
+            let is_dentist = calendar.0.as_u128() >> 64 == 7;
+            if who == BookedUp::Halves {
+                return half(calendar, is_dentist);
+            }
+            let full = match is_dentist {
+                true => matches!(who, BookedUp::Dentists | BookedUp::DentistsButOne),
+                false => who == BookedUp::Operatories,
             };
             let until = match full {
                 true if who == BookedUp::DentistsButOne && calendar == last => 29 * DAY + 15 * 60,
@@ -83,13 +106,8 @@ impl Month {
         })
     }
 
-    fn with(
-        clinics: u128,
-        dentists: u128,
-        operatories: u128,
-        diary: impl Fn(CalendarId) -> Timeline,
-    ) -> Result<Self, BadRules> {
-        let book = RuleBook::new(rows(clinics, dentists, operatories))?;
+    fn with(rows: TenantRows, diary: impl Fn(CalendarId) -> Timeline) -> Result<Self, BadRules> {
+        let book = RuleBook::new(rows)?;
         let timelines = book.calendars().map(diary);
         Ok(Self {
             published: timelines.map(ArcSwap::from_pointee).collect(),
@@ -164,6 +182,44 @@ fn busy(calendar: CalendarId) -> Timeline {
         claim(calendar, n, Span::lasting(start, 15 + (n % 4) * 5)?)
     };
     Timeline::new(600, (0..600).filter_map(visit))
+}
+
+/// Thirty days, each taken from 14:00 on or until then.
+fn half(calendar: CalendarId, afternoon: bool) -> Timeline {
+    let (from, to) = if afternoon {
+        (14 * 60, DAY)
+    } else {
+        (0, 14 * 60)
+    };
+    let days = (0..30).filter_map(|day| {
+        let midnight = MONDAY.plus(day * DAY);
+        claim(
+            calendar,
+            day,
+            Span::new(midnight.plus(from), midnight.plus(to))?,
+        )
+    });
+    Timeline::new(30, days)
+}
+
+/// A day long ago.
+fn day_off(number: usize, provider: ProviderId) -> ScheduleException {
+    let date = NaiveDate::default() + Days::new(number as u64);
+    ScheduleException {
+        id: ExceptionId(id(9, number as u128)),
+        scope: "provider".to_owned(),
+        tenant_id: Some(TenantId(id(1, 0))),
+        clinic_id: None,
+        operatory_id: None,
+        provider_id: Some(provider),
+        kind: "closed".to_owned(),
+        from_date: date,
+        to_date: date,
+        from_minute: None,
+        to_minute: None,
+        name_es: String::new(),
+        name_en: String::new(),
+    }
 }
 
 fn id(kind: u128, number: u128) -> Uuid {

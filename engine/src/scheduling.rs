@@ -9,6 +9,7 @@ pub mod gaps;
 pub mod hours;
 pub mod intervals;
 pub mod lending;
+mod marks;
 pub mod pattern;
 pub mod placement;
 pub mod policy;

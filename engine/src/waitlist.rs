@@ -19,8 +19,7 @@ use crate::command::hold::{Hold, HoldLimits, HoldState, Offer};
 use crate::command::{Command, Done, PatientRef, Request};
 use crate::engine::Engine;
 use crate::failure::{Failure, Refusal};
-use crate::scheduling::availability::{Order, Search, Slot};
-use crate::scheduling::diary::Own;
+use crate::scheduling::availability::{Search, Slot};
 use crate::scheduling::placement::{self, Asker};
 use crate::scheduling::rejection::{Missing, Rejection};
 use crate::scheduling::rulebook::RuleBook;
@@ -169,20 +168,15 @@ impl Engine {
         };
         let wanted = |id: &ProviderId| entry.providers.is_empty() || entry.providers.contains(id);
         let search = Search {
-            treatment,
-            providers: providers
-                .iter()
-                .filter(|id| wanted(id))
-                .filter_map(|id| rules.providers.get(id))
-                .filter(|provider| provider.active && rules.offers(provider, treatment))
-                .collect(),
-            operatories: Vec::new(),
-            range,
-            duration: None,
-            asker: Asker::Staff,
-            order: Order::Earliest,
             limit: STARTS_MAX,
-            own: Own::default(),
+            ..Search::of(
+                treatment,
+                (providers.iter().filter(|id| wanted(id)))
+                    .filter_map(|id| rules.providers.get(id))
+                    .collect(),
+                range,
+                Asker::Staff,
+            )
         };
         self.availability(rules, &search).await
     }

@@ -6,7 +6,7 @@ mod slots;
 use std::collections::{BTreeSet, HashSet};
 
 use actix_web::{HttpRequest, web};
-use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search};
+use engine::scheduling::availability::{LONGEST_RANGE_DAYS, Order, Search, Whom};
 use engine::scheduling::diary::Own;
 use engine::scheduling::explain::{Reason, can_be_booked};
 use engine::scheduling::placement::{self, Asker, Wish};
@@ -97,7 +97,7 @@ async fn search_for(
     let (range, limit) = bounds(query)?;
     let rules = app.engine.rules(tenant).await?;
     let treatment = treatment(&rules, query.treatment, asker)?;
-    let providers = providers(&rules, treatment, &query.dentist)?;
+    let whom = whom(&rules, treatment, &query.dentist)?;
     let own = own_holds(app, tenant, query, kept).await?;
     let search = Search {
         operatories: operatories(&rules, query)?,
@@ -105,7 +105,7 @@ async fn search_for(
         order: order(query)?,
         limit,
         own: Own::holds(own.iter().map(|kept| kept.hold)),
-        ..Search::of(treatment, providers, range, asker)
+        ..Search::with(treatment, whom, range, asker)
     };
     let slots = app.engine.availability(&rules, &search).await?;
     let slots = slots.into_iter();
@@ -178,12 +178,12 @@ async fn find_in_several(
             order,
             limit,
             own: Own::holds(own.iter().map(|kept| kept.hold)),
-            ..Search::any(book, treatment, range, Asker::Staff)
+            ..Search::any(treatment, range, Asker::Staff)
         };
         if !query.dentist.is_empty() {
-            search
-                .providers
-                .retain(|one| query.dentist.contains(&one.id));
+            let named = query.dentist.iter();
+            let here = named.filter_map(|id| book.providers.get(id)).collect();
+            search.whom = these(here);
         }
         if !query.operatory.is_empty() || !query.clinic.is_empty() {
             search.operatories = chosen(book, query);
@@ -243,26 +243,30 @@ fn treatment(rules: &RuleBook, id: TreatmentId, asker: Asker) -> Result<&Treatme
         .ok_or(Rejection::NotFound(Missing::Treatment))
 }
 
-/// Those that are named, or all who offer the treatment.
-fn providers<'a>(
+/// Those that are named and offer the treatment, or anybody.
+fn whom<'a>(
     rules: &'a RuleBook,
     treatment: &Treatment,
     named: &[ProviderId],
-) -> Result<Vec<&'a Provider>, Rejection> {
-    let offers = |one: &&Provider| one.active && rules.offers(one, treatment);
+) -> Result<Whom<'a>, Rejection> {
     if named.is_empty() {
-        return Ok(rules.providers.values().filter(offers).collect());
+        return Ok(Whom::Anybody);
     }
     let found = named.iter().map(|id| rules.providers.get(id));
     let found: Option<Vec<&Provider>> = found.collect();
     let mut found = found.ok_or(Rejection::NotFound(Missing::Provider))?;
-    found.retain(offers);
-    found.sort_by_key(|one| one.id);
-    found.dedup_by_key(|one| one.id);
+    found.retain(|one| one.active && rules.offers(one, treatment));
     if found.is_empty() {
         return Err(Rejection::NotOffered);
     }
-    Ok(found)
+    Ok(these(found))
+}
+
+/// Each of them once, in the order of their ids.
+fn these(mut providers: Vec<&Provider>) -> Whom<'_> {
+    providers.sort_by_key(|one| one.id);
+    providers.dedup_by_key(|one| one.id);
+    Whom::These(providers)
 }
 
 /// The operatories that are asked for; empty for any.

@@ -2,14 +2,18 @@
 //! horizon, below the daily cap. Proposes from what is published; whether a slot is still free is
 //! decided when it is booked.
 //!
-//! [`bits`] looks at 5-minute cells, 64 starts at once; [`spans`] at exact intervals, for patterns
-//! and grids that do not fit cells. Both give the same slots.
+//! [`bits`] looks at 5-minute cells, 64 starts at once, and over thousands of providers by what gaps
+//! they have; [`spans`] at exact intervals, for patterns and grids that do not fit cells. All give the
+//! same slots.
 
 mod best;
 mod bits;
 mod needs;
 mod sink;
 mod spans;
+
+use std::cell::OnceCell;
+use std::sync::Arc;
 
 use schema::ids::{OperatoryId, ProviderId};
 use schema::models::pattern::Role;
@@ -19,6 +23,7 @@ use super::diary::{Diary, Own};
 use super::gaps::{self, Gaps};
 use super::placement::{Asker, horizon_days, notice_min, segments, slot_interval_min};
 use super::rejection::Rejection;
+use super::rulebook::roster::Roster;
 use super::rulebook::{Provider, RuleBook, Seat, Treatment};
 use needs::Needs;
 use sink::{Best, Earliest, Sink};
@@ -27,7 +32,7 @@ use sink::{Best, Earliest, Sink};
 #[derive(Clone, Debug)]
 pub struct Search<'a> {
     pub treatment: &'a Treatment,
-    pub providers: Vec<&'a Provider>,
+    pub whom: Whom<'a>,
     /// Empty: any.
     pub operatories: Vec<OperatoryId>,
     pub range: Span,
@@ -38,6 +43,15 @@ pub struct Search<'a> {
     pub limit: usize,
     /// What counts as free: the asker's own holds.
     pub own: Own,
+}
+
+/// Whom a visit may be with. Who does not offer the treatment, or is not active, is left out.
+#[derive(Clone, Debug)]
+pub enum Whom<'a> {
+    /// Whoever offers it, in the order of their ids. The rule book knows them: however many they
+    /// are, a search does not go through them.
+    Anybody,
+    These(Vec<&'a Provider>),
 }
 
 /// Which slots come first.
@@ -52,10 +66,8 @@ pub enum Order {
 impl<'a> Search<'a> {
     /// The earliest slots of a treatment at any provider who offers it, in any operatory.
     #[must_use]
-    pub fn any(book: &'a RuleBook, treatment: &'a Treatment, range: Span, asker: Asker) -> Self {
-        let active = book.providers.values().filter(|provider| provider.active);
-        let all = active.filter(|provider| book.offers(provider, treatment));
-        Self::of(treatment, all.collect(), range, asker)
+    pub fn any(treatment: &'a Treatment, range: Span, asker: Asker) -> Self {
+        Self::with(treatment, Whom::Anybody, range, asker)
     }
 
     /// The earliest slots of a treatment at some providers, in any operatory.
@@ -66,9 +78,15 @@ impl<'a> Search<'a> {
         range: Span,
         asker: Asker,
     ) -> Self {
+        Self::with(treatment, Whom::These(providers), range, asker)
+    }
+
+    /// The earliest slots of a treatment, in any operatory.
+    #[must_use]
+    pub fn with(treatment: &'a Treatment, whom: Whom<'a>, range: Span, asker: Asker) -> Self {
         Self {
             treatment,
-            providers,
+            whom,
             operatories: Vec::new(),
             range,
             duration: None,
@@ -77,6 +95,18 @@ impl<'a> Search<'a> {
             limit: 50,
             own: Own::default(),
         }
+    }
+
+    /// Those whom a visit may be with, each with their place in the search.
+    fn providers(&self, book: &'a RuleBook) -> impl Iterator<Item = (usize, &'a Provider)> {
+        let treatment = self.treatment;
+        let (all, these) = match &self.whom {
+            Whom::Anybody => (Some(book.who_offers(treatment)), None),
+            Whom::These(these) => (None, Some(these.iter().copied())),
+        };
+        let these = these.into_iter().flatten();
+        let these = these.filter(|one| one.active && book.offers(one, treatment));
+        all.into_iter().flatten().chain(these).enumerate()
     }
 }
 
@@ -108,7 +138,10 @@ pub fn search(
     now: Minute,
     diary: &dyn Diary,
 ) -> Result<Vec<Slot>, Rejection> {
-    let many = search.providers.len() >= gaps::WORTHWHILE;
+    let many = match &search.whom {
+        Whom::Anybody => book.providers.len(),
+        Whom::These(these) => these.len(),
+    } >= gaps::WORTHWHILE;
     let gaps = many.then(|| usable_gaps(diary)).flatten();
     with(book, search, now, diary, gaps, false)
 }
@@ -137,17 +170,19 @@ fn with(
     let Some(window) = window(book, search, now) else {
         return Ok(Vec::new());
     };
-    let needs = Needs::new(&segments, duration);
+    // The best of all are found by looking at each one's slots together.
+    let by_time = gaps.filter(|_| search.order == Order::Earliest);
     let context = Context {
         book,
         search,
         diary,
-        candidates: Candidate::all(book, search, &needs),
-        needs,
+        needs: Needs::new(&segments, duration),
+        candidates: OnceCell::new(),
         window,
         interval: slot_interval_min(book, treatment),
         exact,
         gaps,
+        roster: by_time.map(|_| roster(book, search)),
     };
     let context = &context;
     Ok(match search.order {
@@ -162,7 +197,7 @@ struct Context<'a> {
     search: &'a Search<'a>,
     diary: &'a dyn Diary,
     needs: Needs,
-    candidates: Vec<Candidate<'a>>,
+    candidates: OnceCell<Vec<Candidate<'a>>>,
     /// When a visit may start.
     window: Span,
     /// Minutes between the starts that are offered.
@@ -170,9 +205,38 @@ struct Context<'a> {
     exact: bool,
     /// Where to look, if that is known.
     gaps: Option<&'a Gaps>,
+    /// Whom to look at, where that is by the gaps and in the order of time.
+    roster: Option<Arc<Roster>>,
+}
+
+/// Whom a search looks at, in flat arrays.
+fn roster(book: &RuleBook, search: &Search<'_>) -> Arc<Roster> {
+    match &search.whom {
+        Whom::Anybody => book.roster(search.treatment),
+        Whom::These(_) => {
+            let calendars = book.numbered_calendars().len();
+            let providers = search.providers(book);
+            Arc::new(Roster::new(providers, search.treatment, calendars))
+        }
+    }
 }
 
 impl<'a> Context<'a> {
+    /// Whom a search looks at one after the other.
+    fn candidates(&self) -> &[Candidate<'a>] {
+        self.candidates.get_or_init(|| {
+            let all = self.search.providers(self.book);
+            all.filter(|(_, one)| self.needs.of(one.role).is_some())
+                .map(|(place, provider)| Candidate {
+                    place,
+                    number: provider.number,
+                    role: provider.role,
+                    provider,
+                })
+                .collect()
+        })
+    }
+
     /// The operatories that a provider may have the visit in.
     fn seats(&self, provider: &'a Provider) -> impl Iterator<Item = &'a Seat> + use<'a> {
         let (treatment, wanted) = (self.search.treatment, &self.search.operatories);
@@ -184,7 +248,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A provider who can have the visit at all. There may be very many: what is asked of each is here.
+/// A provider who can have the visit at all.
 struct Candidate<'a> {
     /// In the search.
     place: usize,
@@ -194,25 +258,13 @@ struct Candidate<'a> {
     provider: &'a Provider,
 }
 
-impl<'a> Candidate<'a> {
-    fn all(book: &RuleBook, search: &Search<'a>, needs: &Needs) -> Vec<Candidate<'a>> {
-        let all = search.providers.iter().copied().enumerate();
-        all.filter(|(_, one)| one.active && book.offers(one, search.treatment))
-            .filter(|(_, one)| needs.of(one.role).is_some())
-            .map(|(place, provider)| Candidate {
-                place,
-                number: provider.number,
-                role: provider.role,
-                provider,
-            })
-            .collect()
-    }
-}
-
 /// The first part of a search, in minutes: most find enough in it.
 const FIRST_PART: i64 = DAY;
 /// Each further part is so many times as long as the one before.
 const GROWTH: i64 = 4;
+/// Who goes by time looks at nobody but those who may have any: to look at thousands only once
+/// matters more than to look at little of each.
+const GROWTH_BY_TIME: i64 = 32;
 
 /// Goes through the window part by part, until nothing later can matter.
 fn run<'a, S: Sink<'a>>(context: &'a Context<'a>, mut sink: S) -> Vec<Slot> {
@@ -226,7 +278,10 @@ fn run<'a, S: Sink<'a>>(context: &'a Context<'a>, mut sink: S) -> Vec<Slot> {
             spans::search(context, part, &mut sink);
         }
         from = part.end();
-        length *= GROWTH;
+        length *= match context.roster {
+            Some(_) => GROWTH_BY_TIME,
+            None => GROWTH,
+        };
     }
     sink.slots()
 }

@@ -4,8 +4,10 @@
 //! and is silent only where there is none.
 //!
 //! A gap is a run of cells in which a calendar is open for somebody and not taken. Holds count as
-//! free: some are the asker's own. Of each word the longest gap is kept that has a cell in it, at
-//! its whole length.
+//! free: some are the asker's own. For each word the longest is kept that begins in it, where what
+//! is left of one from before begins with the word.
+
+mod page;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,34 +20,19 @@ use smallvec::SmallVec;
 
 use super::cells::{self, Stretch};
 use super::diary::Diary;
+use super::marks::Marks;
 use super::rulebook::RuleBook;
 use super::rulebook::schedule::Schedule;
 use super::timeline::Timeline;
+use page::{LONGEST, Page, Row, WORDS};
 
 /// A search over fewer providers is as quick without.
 pub const WORTHWHILE: usize = 64;
 
-/// Longer gaps, and longer needs, count as this many cells (10 h 35 min): a byte less its highest
-/// bit.
-const LONGEST: i64 = 127;
-/// Words on each side of a page that are looked at too: gaps are known as far as they count.
-const AROUND: i64 = 2;
+/// Words after a page that are looked at too: gaps are known as far as they count.
+const AFTER: i64 = 2;
 /// Pages remembered, two weeks each. Practices book a year ahead or so.
 const REMEMBERED_MAX: usize = 32;
-
-/// The longest gaps of a page's 64 words on one calendar, a byte each: a line of the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(align(64))]
-struct Row([u64; 64 / BYTES]);
-
-/// As many are looked at at once.
-const BYTES: usize = 8;
-
-/// The rows of every calendar, by its number.
-type Page = Vec<Row>;
-
-const HIGHEST_BITS: u64 = 0x8080_8080_8080_8080;
-const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
 
 /// The gaps of a rule book's calendars, worked out when they are asked for. Whoever publishes a
 /// timeline says so by [`Gaps::changed`]; only its calendar is worked out again.
@@ -93,29 +80,21 @@ impl Gaps {
         }
     }
 
-    /// Lets those calendars pass on which `needed`, a part of a visit within opening hours, may be
-    /// free when the visit starts in one of `words`. What was published before is taken into
-    /// account, by `diary`.
-    pub(super) fn sieve(&self, needed: Stretch, words: Range<i64>, diary: &dyn Diary) -> Sieve {
-        let words = needed.begins_in(words);
+    /// The gaps of some words. What was published before is taken into account, by `diary`.
+    pub(super) fn view(&self, words: Range<i64>, diary: &dyn Diary) -> View {
         let mut known = self.refreshed(diary);
-        let pages = cells::pages(words.start, words.end).map(|(number, first, end)| {
+        let pages = cells::pages(words.start, words.end).map(|(number, _, _)| {
             if known.len() >= REMEMBERED_MAX && !known.contains_key(&number) {
                 known.clear();
             }
             let page = known
                 .entry(number)
                 .or_insert_with(|| Arc::new(self.page(number, diary)));
-            let mut asked = Row::default();
-            for word in first..end {
-                let place = (word - cells::words_of(number).start) as usize;
-                asked.0[place / BYTES] |= 0x80 << (place % BYTES * 8);
-            }
-            (Arc::clone(page), asked)
+            (number, Arc::clone(page))
         });
-        Sieve {
+        View {
             pages: pages.collect(),
-            needed: LOWEST_BITS * needed.cells.clamp(0, LONGEST) as u64,
+            count: self.calendars.len(),
         }
     }
 
@@ -138,28 +117,34 @@ impl Gaps {
             while marks != 0 {
                 let number = place * 64 + marks.trailing_zeros() as usize;
                 marks &= marks - 1;
-                for (page, rows) in pages.iter_mut() {
-                    let row = scratch.row(self, number, *page, diary);
-                    if let Some(known) = Arc::make_mut(rows).get_mut(number) {
-                        *known = row;
-                    }
+                for (number_of_page, page) in pages.iter_mut() {
+                    let row = scratch.row(self, number, *number_of_page, diary);
+                    Arc::make_mut(page).set(number, row);
                 }
             }
         }
         pages
     }
 
-    fn page(&self, page: i64, diary: &dyn Diary) -> Page {
+    fn page(&self, number: i64, diary: &dyn Diary) -> Page {
         let mut scratch = Scratch::default();
-        (0..self.calendars.len())
-            .map(|number| scratch.row(self, number, page, diary))
-            .collect()
+        let mut open = [0; WORDS];
+        let mut page = Page::new(self.calendars.len(), |calendar| {
+            let row = scratch.row(self, calendar, number, diary);
+            for (all, one) in open.iter_mut().zip(&scratch.open) {
+                *all |= one;
+            }
+            row
+        });
+        page.open = open;
+        page
     }
 }
 
-/// Words that are used again from calendar to calendar.
+/// Words that are used again from calendar to calendar: of a page, and after it.
 #[derive(Default)]
 struct Scratch {
+    open: Vec<u64>,
     free: Vec<u64>,
     words: Vec<u64>,
 }
@@ -167,52 +152,49 @@ struct Scratch {
 impl Scratch {
     /// The longest gaps of a page on a calendar. One that nobody knows has none.
     fn row(&mut self, gaps: &Gaps, number: usize, page: i64, diary: &dyn Diary) -> Row {
+        let words = cells::words_of(page);
+        let (first, end) = (words.start, words.end + AFTER);
+        self.open.clear();
+        self.open.resize((end - first) as usize, 0);
         let (Some(open), Some(calendar)) = (gaps.open.get(number), gaps.calendars.get(number))
         else {
-            return Row::default();
+            return [0; WORDS];
         };
-        if open.is_empty() {
-            return Row::default();
-        }
-        let Some(timeline) = diary.numbered(number, *calendar) else {
-            return Row::default();
-        };
-        let words = cells::words_of(page);
-        let (first, end) = (words.start - AROUND, words.end + AROUND);
-        self.free.clear();
-        self.free.resize((end - first) as usize, 0);
         for schedule in open {
             self.words.clear();
             schedule.copy_to(first, end, &mut self.words);
-            for (free, open) in self.free.iter_mut().zip(&self.words) {
-                *free |= open;
+            for (all, open) in self.open.iter_mut().zip(&self.words) {
+                *all |= open;
             }
         }
+        if open.is_empty() {
+            return [0; WORDS];
+        }
+        let Some(timeline) = diary.numbered(number, *calendar) else {
+            return [0; WORDS];
+        };
         self.words.clear();
         let range = Span::new(cells::minute(first, 0), cells::minute(end, 0));
         let rest: Option<Timeline> = range.and_then(|range| timeline.less_holds(range));
         let busy = rest.as_ref().unwrap_or(&timeline).busy();
         busy.copy_to(first, end, &mut self.words);
-        for (free, busy) in self.free.iter_mut().zip(&self.words) {
-            *free &= !busy;
-        }
+        self.free.clear();
+        let cells = self.open.iter().zip(&self.words);
+        self.free.extend(cells.map(|(open, busy)| open & !busy));
         longest(&self.free)
     }
 }
 
-/// The longest runs of ones that touch each word of a page, in its words and those around.
+/// The longest runs of ones from a cell of each word of a page on, in its words and those after it.
 fn longest(words: &[u64]) -> Row {
-    let page = AROUND..words.len() as i64 - AROUND;
-    let mut row = Row::default();
+    let mut row = [0; WORDS];
     let mut at = 0;
     while let Some(from) = next(words, at, 0) {
         at = next(words, from, u64::MAX).unwrap_or(words.len() as i64 * 64);
-        let cells = (at - from).min(LONGEST) as u64;
-        for word in (from / 64).max(page.start)..((at - 1) / 64 + 1).min(page.end) {
-            let place = (word - page.start) as usize;
-            let (bytes, shift) = (&mut row.0[place / BYTES], place % BYTES * 8);
-            if *bytes >> shift & 0xff < cells {
-                *bytes = *bytes & !(0xff << shift) | cells << shift;
+        for word in from / 64..(at - 1) / 64 + 1 {
+            if let Some(longest) = row.get_mut(word as usize) {
+                let cells = (at - from.max(word * 64)).min(LONGEST) as u8;
+                *longest = cells.max(*longest);
             }
         }
     }
@@ -230,27 +212,43 @@ fn next(words: &[u64], at: i64, flipped: u64) -> Option<i64> {
     Some(place * 64 + i64::from(word.trailing_zeros()))
 }
 
-/// Lets calendars pass that have a long enough gap in some words, as of one moment.
+/// The gaps of some words, as of one moment.
 #[derive(Debug)]
-pub(super) struct Sieve {
-    /// With the highest bit set of each word that is asked for.
-    pages: SmallVec<[(Arc<Page>, Row); 2]>,
-    /// Cells, in each byte.
-    needed: u64,
+pub(super) struct View {
+    pages: SmallVec<[(i64, Arc<Page>); 3]>,
+    count: usize,
 }
 
-impl Sieve {
-    /// Whether the calendar of that number may have time.
-    pub(super) fn lets_pass(&self, number: usize) -> bool {
-        self.pages.iter().any(|(page, asked)| {
-            let Some(row) = page.get(number) else {
-                return false;
-            };
-            // A byte keeps its highest bit when what is needed is taken off what there is.
-            let long_enough = |there: u64| (there | HIGHEST_BITS) - self.needed;
-            let mut bytes = row.0.iter().zip(&asked.0);
-            bytes.any(|(there, asked)| long_enough(*there) & asked != 0)
-        })
+impl View {
+    /// How many calendars there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Marks those `among` the calendars on which `needed`, a part of a visit within opening hours,
+    /// may be free when the visit starts in `word`. Where it begins in words that were not asked
+    /// for, any may.
+    pub(super) fn mark(&self, needed: Stretch, word: i64, among: &Marks, marks: &mut Marks) {
+        for word in needed.begins_in(word..word + 1) {
+            match self.find(word) {
+                Some((page, place)) => page.mark(place, needed.cells, among, marks),
+                None => marks.add_these(among),
+            }
+        }
+    }
+
+    /// The cells of a word in which anybody is open; all of one that was not asked for.
+    pub(super) fn open(&self, word: i64) -> u64 {
+        let found = self.find(word);
+        let open = found.and_then(|(page, place)| page.open.get(place));
+        open.copied().unwrap_or(u64::MAX)
+    }
+
+    /// A word's page, and its place there.
+    fn find(&self, word: i64) -> Option<(&Page, usize)> {
+        let number = cells::page_of(word);
+        let (_, page) = self.pages.iter().find(|(known, _)| *known == number)?;
+        Some((page, (word - cells::words_of(number).start) as usize))
     }
 }
 

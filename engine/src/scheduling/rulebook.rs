@@ -3,10 +3,11 @@
 mod coverage;
 mod equipment;
 mod read;
+pub(in crate::scheduling) mod roster;
 pub mod schedule;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use schema::commit::RulesSeen;
 use schema::ids::{CalendarId, ClinicId, OperatoryId, ProviderId, TenantId, TreatmentId};
@@ -21,6 +22,7 @@ use super::policy::Policy;
 use super::zone::Zone;
 pub use equipment::Equipment;
 use read::{exception, role, zone};
+use roster::Roster;
 use schedule::{Grid, Hours, Schedule, Schedules};
 
 /// The rules of a tenant at one version of everything that they are made of.
@@ -39,6 +41,10 @@ pub struct RuleBook {
     pub equipment: BTreeMap<Uuid, Equipment>,
     /// Every calendar of `providers`, `operatories` and `equipment`: their numbers.
     calendars: Arc<[CalendarId]>,
+    /// Whose the first of those are.
+    people: Vec<ProviderId>,
+    /// The active people of each role, in the order of their ids.
+    by_role: HashMap<Role, Vec<ProviderId>>,
     grid: Grid,
 }
 
@@ -103,14 +109,16 @@ pub struct Treatment {
     pub slot_interval_min: Option<i64>,
     /// At most so many visits of it for a provider on a local day.
     pub daily_cap: Option<usize>,
-    /// Empty: every provider of its lead role.
+    /// In order; empty: every provider of its lead role.
     providers: Vec<ProviderId>,
-    /// Empty: any operatory.
+    /// In order; empty: any operatory.
     operatories: Vec<OperatoryId>,
     /// What can serve as its equipment, of what is in use.
     pub equipment: Vec<Equipment>,
     /// Whether it needs any, perhaps of a kind that is out of use.
     pub needs_equipment: bool,
+    /// Who offers it, once somebody has asked.
+    roster: OnceLock<Arc<Roster>>,
 }
 
 struct Assignment {
@@ -251,6 +259,11 @@ impl RuleBook {
             let seats = &mut provider.seats;
             seats.sort_by(|a, b| (name(a), a.operatory).cmp(&(name(b), b.operatory)));
         }
+        let people = roster::number(&mut providers, &mut calendars);
+        let mut by_role: HashMap<Role, Vec<ProviderId>> = HashMap::new();
+        for provider in providers.values().filter(|provider| provider.active) {
+            by_role.entry(provider.role).or_default().push(provider.id);
+        }
         Ok(Self {
             tenant: rows.tenant.id,
             zone: practice_zone,
@@ -263,6 +276,8 @@ impl RuleBook {
             operatories,
             equipment,
             calendars: calendars.into(),
+            people,
+            by_role,
             grid: Grid::new(practice_zone),
         })
     }
@@ -293,9 +308,35 @@ impl RuleBook {
                 .pattern
                 .iter()
                 .any(|part| part.role == provider.role);
-            return takes_part && treatment.providers.contains(&provider.id);
+            return takes_part && treatment.providers.binary_search(&provider.id).is_ok();
         }
         treatment.lead_role() == provider.role
+    }
+
+    /// The active people who offer `treatment`, in the order of their ids.
+    pub fn who_offers<'a>(&'a self, treatment: &Treatment) -> impl Iterator<Item = &'a Provider> {
+        let active = self.providers.values().filter(|provider| provider.active);
+        active.filter(|provider| self.offers(provider, treatment))
+    }
+
+    /// The same for a search over thousands of them.
+    pub(super) fn roster(&self, treatment: &Treatment) -> Arc<Roster> {
+        let made = treatment.roster.get_or_init(|| {
+            let providers = self.who_offers(treatment).enumerate();
+            Arc::new(Roster::new(providers, treatment, self.calendars.len()))
+        });
+        Arc::clone(made)
+    }
+
+    /// The active people of a role, in the order of their ids.
+    pub(super) fn active(&self, role: Role) -> impl Iterator<Item = &Provider> {
+        let ids = self.by_role.get(&role).into_iter().flatten();
+        ids.filter_map(|id| self.providers.get(id))
+    }
+
+    /// Whose calendar has that number, if it is somebody's.
+    pub(super) fn person(&self, number: usize) -> Option<&Provider> {
+        self.providers.get(self.people.get(number)?)
     }
 
     /// The operatories that `provider` is assigned to and `treatment` can be done in, by name.
@@ -388,7 +429,7 @@ impl Treatment {
     /// Whether the operatory is one of those that it can be done in.
     #[must_use]
     pub fn can_be_done_in(&self, operatory: OperatoryId) -> bool {
-        self.operatories.is_empty() || self.operatories.contains(&operatory)
+        self.operatories.is_empty() || self.operatories.binary_search(&operatory).is_ok()
     }
 
     /// Who leads the visit: a dentist where one takes part, else the first person in the pattern.

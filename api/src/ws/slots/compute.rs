@@ -9,7 +9,7 @@ use actix_web::{rt, web};
 use chrono::Months;
 use engine::directory::Following;
 use engine::failure::Refusal;
-use engine::scheduling::availability::Search;
+use engine::scheduling::availability::{Search, Whom};
 use engine::scheduling::placement::{Asker, horizon_days, notice_min};
 use engine::scheduling::rulebook::{Provider, RuleBook, Treatment};
 use schema::ids::CalendarId;
@@ -110,6 +110,10 @@ impl Course {
             feed.change(|slots| slots.replace(range, []));
             return Ok(());
         };
+        let whom = match self.key.provider {
+            Some(_) => Whom::These(providers),
+            None => Whom::Anybody,
+        };
         let now = self.app.engine.clock().minute();
         let mut windows = match &dirty {
             Dirty::Everything => vec![range],
@@ -124,7 +128,7 @@ impl Course {
         for window in windows {
             let search = Search {
                 limit: SLOTS_MAX,
-                ..Search::of(treatment, providers.clone(), window, Asker::Public)
+                ..Search::with(treatment, whom.clone(), window, Asker::Public)
             };
             let found = self.app.engine.availability(&book, &search).await?;
             self.app.slot_feeds.computed();
@@ -179,11 +183,8 @@ pub(in crate::ws) fn offered(book: &RuleBook, key: Key) -> Option<(&Treatment, V
         return None;
     }
     let providers: Vec<&Provider> = book
-        .providers
-        .values()
-        .filter(|provider| provider.active)
+        .who_offers(treatment)
         .filter(|provider| key.provider.is_none_or(|id| id == provider.id))
-        .filter(|provider| book.offers(provider, treatment))
         .collect();
     (!providers.is_empty()).then_some((treatment, providers))
 }

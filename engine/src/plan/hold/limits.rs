@@ -13,8 +13,8 @@ use schema::span::{DAY, Span};
 use crate::command::hold::Hold;
 use crate::directory::Directory;
 use crate::plan::Planner;
-use crate::scheduling::availability::{self, Order, Search};
-use crate::scheduling::diary::{Diary, Own};
+use crate::scheduling::availability::{self, Search};
+use crate::scheduling::diary::Diary;
 use crate::scheduling::placement::{self, Asker};
 use crate::scheduling::rejection::Rejection;
 use crate::scheduling::rulebook::{Provider, RuleBook, Treatment};
@@ -85,15 +85,8 @@ impl Planner<'_> {
         let date = rules.zone.to_local(visit.start()).date();
         let day = rules.zone.day(date).unwrap_or(visit);
         let search = Search {
-            treatment,
-            providers: vec![provider],
-            operatories: Vec::new(),
-            range: day,
-            duration: None,
-            asker: Asker::Public,
-            order: Order::Earliest,
             limit: STARTS_MAX,
-            own: Own::default(),
+            ..Search::of(treatment, vec![provider], day, Asker::Public)
         };
         let range = Span::new(day.start().plus(-DAY), day.end().plus(DAY)).unwrap_or(day);
         let diary = WithoutHolds {

@@ -1,16 +1,21 @@
 //! The search on 5-minute cells: 64 starts of a provider in an operatory with a few machine
 //! instructions. Exact wherever patterns, lengths and starts are whole cells.
 
-use schema::ids::{CalendarId, ClinicId};
+mod sweep;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use schema::ids::ClinicId;
 use schema::models::pattern::Role;
-use schema::span::Span;
+use schema::span::{Minute, Span};
 use smallvec::SmallVec;
 
 use super::needs::Parts;
 use super::sink::{Found, Sink};
 use super::{Candidate, Context};
 use crate::scheduling::cells::{self, Cells, Stretch};
-use crate::scheduling::gaps::Sieve;
+use crate::scheduling::marks::Marks;
 use crate::scheduling::placement::{Other, daily_cap, equipment, staff};
 use crate::scheduling::rulebook::schedule::Schedule;
 use crate::scheduling::rulebook::{Provider, Seat};
@@ -23,8 +28,9 @@ pub(super) fn search<'a>(context: &Context<'a>, part: Span, sink: &mut impl Sink
     let Some(mut table) = Table::new(context, part) else {
         return false;
     };
-    for candidate in &context.candidates {
-        table.search(candidate, sink);
+    match (&context.roster, context.gaps) {
+        (Some(roster), Some(gaps)) => sweep::search(&mut table, roster, gaps, sink),
+        _ => (context.candidates().iter()).for_each(|candidate| table.search(candidate, sink)),
     }
     true
 }
@@ -45,10 +51,10 @@ struct Table<'c, 'a> {
     /// Rows of `count` words: when a visit would lie in the hours of each schedule, by its number.
     fits: Rows,
     /// Rows of `count` words: when somebody is there for a role.
-    served: Vec<(Role, Option<ClinicId>, Vec<u64>)>,
+    served: HashMap<(Role, Option<ClinicId>), Vec<u64>>,
     scratch: Vec<u64>,
     /// Who may have time, by the part of the visit that they have.
-    sieves: SmallVec<[(Role, Sieve); 2]>,
+    passing: SmallVec<[(Role, Marks); 2]>,
 }
 
 /// Rows of words that are made when they are asked for.
@@ -107,9 +113,9 @@ impl<'c, 'a> Table<'c, 'a> {
             width: before as usize + count + after as usize,
             taken: Rows::new(context.book.numbered_calendars().len()),
             fits: Rows::new(0),
-            served: Vec::new(),
+            served: HashMap::new(),
             scratch: Vec::new(),
-            sieves: SmallVec::new(),
+            passing: SmallVec::new(),
         })
     }
 
@@ -118,17 +124,20 @@ impl<'c, 'a> Table<'c, 'a> {
         let Some(gaps) = self.context.gaps else {
             return true;
         };
-        let known = self.sieves.iter().find(|(other, _)| *other == role);
-        if let Some((_, sieve)) = known {
-            return sieve.lets_pass(number);
+        let known = self.passing.iter().find(|(other, _)| *other == role);
+        if let Some((_, passing)) = known {
+            return passing.has(number);
         }
-        let words = self.first..self.first + self.count as i64;
         let Some(needed) = parts.longest() else {
             return true;
         };
-        let sieve = gaps.sieve(needed, words, self.context.diary);
-        let passes = sieve.lets_pass(number);
-        self.sieves.push((role, sieve));
+        let words = self.first..self.first + self.count as i64;
+        let view = gaps.view(needed.begins_in(words.clone()), self.context.diary);
+        let mut passing = Marks::none(view.count());
+        let all = Marks::all(view.count());
+        words.for_each(|word| view.mark(needed, word, &all, &mut passing));
+        let passes = passing.has(number);
+        self.passing.push((role, passing));
         passes
     }
 
@@ -165,16 +174,13 @@ impl<'c, 'a> Table<'c, 'a> {
         // What is taken is looked up only where there is something to find: calendars are many, and
         // lie apart in memory.
         let mut own = None;
-        let full = self.full_days(provider);
+        let full = self.full_days(provider, 0..self.count);
         let mut free: SmallVec<[(u64, &'a Seat); 8]> = SmallVec::new();
         for word in 0..self.count {
-            let mut starts = self.grid[word];
-            if let Some(bound) = sink.bound() {
-                match Span::new(cells::minute(self.first + word as i64, 0), bound) {
-                    Some(before) => starts &= cells::within(self.first + word as i64, before),
-                    None => break,
-                }
-            }
+            let Some(before) = self.starts_before(word, sink.bound(place)) else {
+                break;
+            };
+            let mut starts = self.grid[word] & before;
             let open = hours
                 .iter()
                 .fold(0, |open, row| open | self.fits.words[row + word]);
@@ -187,7 +193,7 @@ impl<'c, 'a> Table<'c, 'a> {
             }
             let own = match own {
                 Some(row) => row,
-                None => *own.insert(self.taken_on(number, provider.calendar)),
+                None => *own.insert(self.taken_on(number)),
             };
             starts &= !self.meets(&lead.taken_cells, own, word);
             if starts == 0 {
@@ -216,6 +222,18 @@ impl<'c, 'a> Table<'c, 'a> {
         }
     }
 
+    /// The starts of a word before `bound`; `None` where there are none, nor later.
+    fn starts_before(&self, word: usize, bound: Option<Minute>) -> Option<u64> {
+        let word = self.first + word as i64;
+        match bound {
+            Some(bound) => Some(cells::within(
+                word,
+                Span::new(cells::minute(word, 0), bound)?,
+            )),
+            None => Some(u64::MAX),
+        }
+    }
+
     /// Those of `starts` at which the operatory is open and free, and everybody else is there.
     fn in_seat(&mut self, starts: u64, lead: Role, seat: &'a Seat, word: usize) -> u64 {
         let fits = self.fits_in(&seat.schedule);
@@ -224,7 +242,7 @@ impl<'c, 'a> Table<'c, 'a> {
             return 0;
         }
         if let Some(parts) = self.context.needs.of(Role::Operatory) {
-            let chair = self.taken_on(seat.number, seat.calendar);
+            let chair = self.taken_on(seat.number);
             found &= !self.meets(&parts.taken_cells, chair, word);
         }
         let context = self.context;
@@ -232,7 +250,8 @@ impl<'c, 'a> Table<'c, 'a> {
             if found == 0 {
                 return 0;
             }
-            found &= self.served(role, parts, seat.clinic, word);
+            let clinic = (role == Role::Equipment).then_some(seat.clinic);
+            found &= self.served(role, parts, clinic, word);
         }
         found
     }
@@ -253,14 +272,15 @@ impl<'c, 'a> Table<'c, 'a> {
     }
 
     /// The row of what is taken on a calendar.
-    fn taken_on(&mut self, number: usize, calendar: CalendarId) -> usize {
+    fn taken_on(&mut self, number: usize) -> usize {
         if let Some(place) = self.taken.place(number) {
             return place;
         }
         let (first, end) = self.reach();
         let place = self.taken.begin(number);
         let words = &mut self.taken.words;
-        match self.context.diary.numbered(number, calendar) {
+        let calendar = self.context.book.numbered_calendars().get(number);
+        match calendar.and_then(|calendar| self.context.diary.numbered(number, *calendar)) {
             Some(timeline) => {
                 let own = self.context.diary.own();
                 let range = Span::new(cells::minute(first, 0), cells::minute(end, 0));
@@ -300,11 +320,9 @@ impl<'c, 'a> Table<'c, 'a> {
         }
     }
 
-    /// The starts of a word at which somebody or something is there for a role.
-    fn served(&mut self, role: Role, parts: &Parts, clinic: ClinicId, word: usize) -> u64 {
-        let clinic = (role == Role::Equipment).then_some(clinic);
-        let known = |row: &&(Role, Option<ClinicId>, Vec<u64>)| (row.0, row.1) == (role, clinic);
-        if let Some((_, _, row)) = self.served.iter().find(known) {
+    /// The starts of a word at which somebody is there for a role, or in a clinic something.
+    fn served(&mut self, role: Role, parts: &Parts, clinic: Option<ClinicId>, word: usize) -> u64 {
+        if let Some(row) = self.served.get(&(role, clinic)) {
             return row[word];
         }
         let context = self.context;
@@ -314,7 +332,7 @@ impl<'c, 'a> Table<'c, 'a> {
         };
         let mut row = vec![0; self.count];
         for other in others {
-            let taken = self.taken_on(other.number, other.calendar);
+            let taken = self.taken_on(other.number);
             self.scratch.clear();
             if let Some(hours) = other.hours {
                 self.closed(hours);
@@ -325,22 +343,32 @@ impl<'c, 'a> Table<'c, 'a> {
                 });
                 *served |= !(away | self.meets(&parts.taken_cells, taken, word));
             }
+            // Of very many the first ones are there whenever anybody has to be.
+            if self
+                .grid
+                .iter()
+                .zip(&row)
+                .all(|(grid, row)| grid & !row == 0)
+            {
+                break;
+            }
         }
         let answer = row[word];
-        self.served.push((role, clinic, row));
+        self.served.insert((role, clinic), row);
         answer
     }
 
-    /// The starts of days that have as many visits of the treatment as they may; `None` where
-    /// nothing is counted.
-    fn full_days(&self, provider: &Provider) -> Option<Vec<u64>> {
+    /// The starts in some words of days that have as many visits of the treatment as they may;
+    /// `None` where nothing is counted.
+    fn full_days(&self, provider: &Provider, words: Range<usize>) -> Option<Vec<u64>> {
         let context = self.context;
         context.search.treatment.daily_cap?;
         let timeline = context.diary.numbered(provider.number, provider.calendar)?;
         let own = |claim: &schema::models::claim::Claim| context.diary.own().has(claim);
-        let end = self.first + self.count as i64;
+        let first = self.first + words.start as i64;
+        let end = self.first + words.end as i64;
         let mut full = Cells::default();
-        let mut from = cells::minute(self.first, 0);
+        let mut from = cells::minute(first, 0);
         while from < cells::minute(end, 0) {
             let cap = daily_cap(context.book, provider, context.search.treatment, from)?;
             if cap.is_reached(&timeline, own) {
@@ -349,7 +377,7 @@ impl<'c, 'a> Table<'c, 'a> {
             from = cap.day.end().max(from.plus(1));
         }
         let mut words = Vec::new();
-        full.copy_to(self.first, end, &mut words);
+        full.copy_to(first, end, &mut words);
         Some(words)
     }
 }

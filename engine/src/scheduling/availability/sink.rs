@@ -37,10 +37,10 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Takes starts as they are found: part by part of the window, in it provider by provider.
+/// Takes starts as they are found, part by part of the window.
 pub(super) trait Sink<'a> {
-    /// From here on the provider whose turn it is has nothing to add.
-    fn bound(&self) -> Option<Minute>;
+    /// From here on the provider of that place has nothing to add; nor has one of a later place.
+    fn bound(&self, place: usize) -> Option<Minute>;
 
     fn take(&mut self, found: Found<'a>);
 
@@ -55,8 +55,8 @@ pub(super) struct Earliest<'a> {
     duration: i64,
     limit: usize,
     kept: Vec<Found<'a>>,
-    /// With as many kept as are wanted, nothing from here on is.
-    bound: Option<Minute>,
+    /// With as many kept as are wanted, the last of them: whatever comes after it is not.
+    last: Option<(Minute, usize)>,
 }
 
 impl<'a> Earliest<'a> {
@@ -65,7 +65,7 @@ impl<'a> Earliest<'a> {
             duration: context.needs.duration,
             limit: context.search.limit,
             kept: Vec::new(),
-            bound: None,
+            last: None,
         }
     }
 
@@ -73,20 +73,21 @@ impl<'a> Earliest<'a> {
         self.kept.sort_unstable_by_key(Found::order);
         self.kept.truncate(self.limit);
         if self.kept.len() == self.limit {
-            // Whoever comes later in the search comes later at the same start too.
-            self.bound = self.kept.last().map(|found| found.start);
+            self.last = self.kept.last().map(Found::order);
         }
     }
 }
 
 impl<'a> Sink<'a> for Earliest<'a> {
-    fn bound(&self) -> Option<Minute> {
-        self.bound
+    fn bound(&self, place: usize) -> Option<Minute> {
+        let (start, last) = self.last?;
+        // Whoever comes later in the search comes later at the same start too.
+        Some(if place < last { start.plus(1) } else { start })
     }
 
     fn take(&mut self, found: Found<'a>) {
         self.kept.push(found);
-        // Not at each one: sorting is shared by as many as are kept. One provider's come in order.
+        // Not at each one: sorting is shared by as many as are kept.
         if self.kept.len() == self.limit || self.kept.len() >= self.limit.saturating_mul(2) {
             self.cut();
         }
@@ -160,7 +161,7 @@ impl<'a> Best<'a> {
 }
 
 impl<'a> Sink<'a> for Best<'a> {
-    fn bound(&self) -> Option<Minute> {
+    fn bound(&self, _: usize) -> Option<Minute> {
         None
     }
 

@@ -17,7 +17,7 @@ use crate::scheduling::rulebook::{Provider, Seat};
 pub(super) fn search<'a>(context: &Context<'a>, part: Span, sink: &mut impl Sink<'a>) {
     let search = Starts { context, part };
     let grid: Vec<Minute> = context.book.grid().starts(context.interval, part).collect();
-    for candidate in &context.candidates {
+    for candidate in context.candidates() {
         let &Candidate {
             place, provider, ..
         } = candidate;
@@ -34,7 +34,7 @@ pub(super) fn search<'a>(context: &Context<'a>, part: Span, sink: &mut impl Sink
             .map(|seat| (search.in_seat(&own, provider.role, seat), seat))
             .collect();
         for start in &grid {
-            if sink.bound().is_some_and(|bound| *start >= bound) {
+            if sink.bound(place).is_some_and(|bound| *start >= bound) {
                 break;
             }
             let free = seats.iter().filter(|(set, _)| set.contains_minute(*start));

@@ -101,7 +101,7 @@ fn compare(seed: u64) -> Totals {
         duration: practice.duration,
         limit: practice.limit,
         own: practice.own.clone(),
-        ..Search::any(&book, treatment, practice.range, practice.asker)
+        ..Search::any(treatment, practice.range, practice.asker)
     };
     let now = practice.now;
     let expected = reference::slots(&practice, &book, &wanted);
@@ -130,7 +130,7 @@ fn compare(seed: u64) -> Totals {
         assert_eq!(operatories, among, "{start:?}");
     }
 
-    let passed_over = gaps::agree(&practice, &book, &wanted, &limited, seed);
+    let passed_over = gaps::agree(&practice, &book, &wanted, &limited, (seed, 10));
     booking::agrees(&practice, &book, &wanted, &expected);
     let by_cells = needs(&wanted).on_grid && practice.interval % 5 == 0;
     Totals {
@@ -140,6 +140,50 @@ fn compare(seed: u64) -> Totals {
         by_spans: u64::from(!by_cells && !expected.is_empty()),
         clock_changes: u64::from(practice.clock_changes && !expected.is_empty()),
         passed_over,
+    }
+}
+
+/// Over so many dentists that it goes by their gaps and word by word, against one after the other
+/// without.
+#[test]
+fn over_many_the_same_is_found_as_one_by_one() {
+    let first = number("SEED").unwrap_or_else(rand_seed);
+    let count = number("PRACTICES").unwrap_or(PRACTICES) / 100;
+    let (mut found, mut passed_over) = (0, 0);
+    for seed in first..=first.saturating_add(count) {
+        let practice = Practice::of_many(seed);
+        let book = RuleBook::new(practice.rows.clone()).unwrap();
+        let treatment = &book.treatments[&practice.treatment];
+        let wanted = Search {
+            operatories: practice.operatories.clone(),
+            duration: practice.duration,
+            limit: practice.limit,
+            own: practice.own.clone(),
+            ..Search::any(treatment, practice.range, practice.asker)
+        };
+        let agree = || {
+            let one_by_one = with(&book, &wanted, practice.now, &practice, None, false).unwrap();
+            let expected = plain(&one_by_one);
+            let over = gaps::agree(&practice, &book, &wanted, &expected, (seed, 200));
+            (expected.len() as u64, over)
+        };
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(agree)) {
+            Ok((slots, over)) => {
+                found += u64::from(slots > 0);
+                passed_over += over;
+            }
+            Err(cause) => {
+                eprintln!("the practice of SEED={seed} PRACTICES=1 is searched wrongly");
+                std::panic::resume_unwind(cause);
+            }
+        }
+    }
+    println!("from SEED={first}: {found} found, {passed_over} passed over");
+    if count >= 50 {
+        assert!(
+            found > count / 6 && passed_over > count,
+            "{found} {passed_over}"
+        );
     }
 }
 

@@ -119,14 +119,11 @@ impl Other<'_> {
 
 /// The active people of a role.
 pub(in crate::scheduling) fn staff(book: &RuleBook, role: Role) -> impl Iterator<Item = Other<'_>> {
-    book.providers
-        .values()
-        .filter(move |provider| provider.active && provider.role == role)
-        .map(|provider| Other {
-            calendar: provider.calendar,
-            number: provider.number,
-            hours: Some(provider.at_work()),
-        })
+    book.active(role).map(|provider| Other {
+        calendar: provider.calendar,
+        number: provider.number,
+        hours: Some(provider.at_work()),
+    })
 }
 
 /// What can serve as the treatment's equipment in a clinic.

@@ -1,6 +1,7 @@
 //! From rows to rules: what the database keeps as numbers and text.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use schema::ids::{AssignmentId, CalendarId, TreatmentId};
 use schema::models::catalogue as rows;
@@ -118,10 +119,11 @@ pub(super) fn treatments(
             min_notice_min: row.min_notice_min.map(i64::from),
             horizon_days: row.horizon_days.map(i64::from),
             slot_interval_min: row.slot_interval_min.map(i64::from),
-            providers: of_treatment(&rows.treatment_providers, row.id),
-            operatories: of_treatment(&rows.treatment_operatories, row.id),
+            providers: sorted(of_treatment(&rows.treatment_providers, row.id)),
+            operatories: sorted(of_treatment(&rows.treatment_operatories, row.id)),
             equipment: devices.filter(|one| one.active).cloned().collect(),
             needs_equipment: rows.treatment_equipment.iter().any(|(id, _)| *id == row.id),
+            roster: OnceLock::new(),
             daily_cap: row.daily_cap.map(|cap| usize::try_from(cap).unwrap_or(0)),
         };
         found.insert(row.id, treatment);
@@ -135,4 +137,9 @@ fn of_treatment<T: Copy>(pairs: &[(TreatmentId, T)], id: TreatmentId) -> Vec<T> 
         .filter(|(treatment, _)| *treatment == id)
         .map(|(_, other)| *other)
         .collect()
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort_unstable();
+    all
 }

@@ -22,7 +22,7 @@ pub fn agrees(practice: &Practice, book: &RuleBook, wanted: &Search<'_>, expecte
     let grid: Vec<Minute> = book.grid().starts(interval, practice.range).collect();
     let few = (grid.len() / 6).max(1);
     for start in grid.into_iter().step_by(few) {
-        for provider in &wanted.providers {
+        for (_, provider) in wanted.providers(book) {
             let wish = Wish {
                 provider,
                 treatment,

@@ -29,7 +29,7 @@ fn starts(book: &RuleBook, range: Span) -> Vec<NaiveDateTime> {
     let treatment = book.treatments.values().next().unwrap();
     let wanted = Search {
         limit: usize::MAX,
-        ..Search::any(book, treatment, range, Asker::Staff)
+        ..Search::any(treatment, range, Asker::Staff)
     };
     let now = range.start().plus(-DAY);
     let found = search(book, &wanted, now, &Empty).unwrap();

@@ -6,6 +6,7 @@ use super::history::Lived;
 use super::practice::{Practice, Random};
 use super::*;
 use crate::scheduling::cells;
+use crate::scheduling::marks::Marks;
 
 /// While what is taken comes to be so, and when it is, the same is found with an eye on gaps that
 /// were there before. Answers how many dentists it passes over in the end.
@@ -14,7 +15,7 @@ pub fn agree(
     book: &RuleBook,
     wanted: &Search<'_>,
     expected: &[Plain],
-    seed: u64,
+    (seed, seldom): (u64, i64),
 ) -> u64 {
     let mut random = Random(seed ^ 0x6a70);
     let mut lived = Lived::new(practice, book, &mut random, practice.range);
@@ -22,9 +23,16 @@ pub fn agree(
         order: Order::Best { near: None },
         ..wanted.clone()
     };
+    // In another order than that of their ids.
+    let mut these: Vec<&Provider> = wanted.providers(book).map(|(_, one)| one).collect();
+    these.sort_by_cached_key(|_| random.next());
+    let mixed = Search {
+        whom: Whom::These(these),
+        ..wanted.clone()
+    };
     loop {
         let ended = !lived.step();
-        if !ended && !random.one_in(10) {
+        if !ended && !random.one_in(seldom) {
             continue;
         }
         let found = |wanted, gaps| with(book, wanted, practice.now, &lived, gaps, false).unwrap();
@@ -32,6 +40,9 @@ pub fn agree(
         let earliest = plain(&found(wanted, gaps));
         assert_eq!(earliest, plain(&found(wanted, None)), "with gaps");
         assert_eq!(found(&best, gaps), found(&best, None), "with gaps, best");
+        assert_eq!(found(&mixed, gaps), found(&mixed, None), "with gaps, mixed");
+        let chosen = search(book, wanted, practice.now, &lived).unwrap();
+        assert_eq!(plain(&chosen), earliest, "with gaps or without");
         if ended {
             assert_eq!(earliest, expected, "with gaps, in the end");
             break;
@@ -45,7 +56,10 @@ pub fn agree(
     };
     let first = cells::word_of(practice.range.start());
     let last = cells::word_of(practice.range.end().plus(-1));
-    let sieve = gaps.sieve(needed, first..last + 1, &lived);
-    let passed_over = |one: &&&Provider| !sieve.lets_pass(one.number);
-    wanted.providers.iter().filter(passed_over).count() as u64
+    let view = gaps.view(needed.begins_in(first..last + 1), &lived);
+    let mut passing = Marks::none(view.count());
+    let among = Marks::all(view.count());
+    (first..=last).for_each(|word| view.mark(needed, word, &among, &mut passing));
+    let all = wanted.providers(book);
+    all.filter(|(_, one)| !passing.has(one.number)).count() as u64
 }

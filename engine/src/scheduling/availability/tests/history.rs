@@ -11,7 +11,7 @@ use schema::ids::{
 use schema::models::appointment::Status;
 use schema::models::claim::{Claim, ClaimKind, HeldVisit, HoldRef, Op, Visit};
 use schema::rules::TenantRows;
-use schema::span::Span;
+use schema::span::{DAY, Span};
 
 use super::practice::{Practice, Random, id};
 use crate::scheduling::diary::{Diary, Own};
@@ -33,6 +33,7 @@ impl<'a> Lived<'a> {
     /// Before anything has happened. What is there that will not stay goes, what is missing comes,
     /// and other things come and go meanwhile.
     pub fn new(practice: &'a Practice, book: &RuleBook, random: &mut Random, around: Span) -> Self {
+        let days = around.minutes() / DAY + 1;
         let calendars: Vec<CalendarId> = book.calendars().collect();
         let mut ahead = Vec::new();
         let mut published = HashMap::new();
@@ -47,7 +48,7 @@ impl<'a> Lived<'a> {
             }
             for extra in 0..random.within(0, 4) as usize {
                 let number = 1_000_000 + number * 10 + extra;
-                let claim = claim(random, number, &practice.rows, None, around);
+                let claim = claim(random, number, &practice.rows, None, (around, days));
                 let (id, span) = (claim.id, claim.span);
                 let mut ops = Vec::new();
                 match random.one_in(2) {
@@ -105,8 +106,13 @@ impl Diary for Lived<'_> {
     }
 }
 
-/// What is on each calendar of the practice around a day.
-pub fn taken(random: &mut Random, rows: &TenantRows, day: Span) -> HashMap<CalendarId, Vec<Claim>> {
+/// What is on each calendar of the practice around a day, or some days from it on.
+pub fn taken(
+    random: &mut Random,
+    rows: &TenantRows,
+    day: Span,
+    days: i64,
+) -> HashMap<CalendarId, Vec<Claim>> {
     let providers = rows
         .providers
         .iter()
@@ -124,9 +130,25 @@ pub fn taken(random: &mut Random, rows: &TenantRows, day: Span) -> HashMap<Calen
         };
         let claims = (0..count).map(|_| {
             number += 1;
-            claim(random, number, rows, provider, day)
+            claim(random, number, rows, provider, (day, days))
         });
-        found.insert(calendar, claims.collect());
+        let mut claims: Vec<Claim> = claims.collect();
+        // Over weeks most are booked up, but for a while.
+        if days > 1 && !random.one_in(3) {
+            let free = day.start().plus(random.minute(0, days * DAY));
+            let ends = [day.start().plus(-2 * DAY), free];
+            let begins = free.plus(random.minute(15, 300));
+            let rest = [ends, [begins, day.start().plus((days + 3) * DAY)]];
+            for span in rest
+                .into_iter()
+                .filter_map(|[from, to]| Span::new(from, to))
+            {
+                number += 1;
+                let one = claim(random, number, rows, provider, (day, days));
+                claims.push(Claim { span, ..one });
+            }
+        }
+        found.insert(calendar, claims);
     }
     found
 }
@@ -136,9 +158,9 @@ fn claim(
     number: usize,
     rows: &TenantRows,
     provider: Option<ProviderId>,
-    day: Span,
+    (day, days): (Span, i64),
 ) -> Claim {
-    let start = day.start().plus(random.minute(-400, 3000));
+    let start = day.start().plus(random.minute(-400, 1560 + days * DAY));
     let span = Span::lasting(start, random.minute(5, 150).max(5)).unwrap();
     Claim {
         id: ClaimId(id(12, number)),
