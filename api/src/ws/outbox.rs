@@ -112,7 +112,7 @@ impl Outbox {
     /// Queues an answer or a snapshot.
     pub fn answer(&self, text: ByteString) {
         self.change_state(|state| {
-            if state.bytes > ANSWERS_MAX * self.bytes_max {
+            if state.bytes > self.bytes_max.saturating_mul(ANSWERS_MAX) {
                 state.close(Close::TooSlow);
             } else {
                 state.push(Source::Answer, text);
