@@ -95,14 +95,7 @@ fn plain(slots: &[Slot]) -> Vec<Plain> {
 fn compare(seed: u64) -> Totals {
     let practice = Practice::random(seed);
     let book = RuleBook::new(practice.rows.clone()).unwrap();
-    let treatment = &book.treatments[&practice.treatment];
-    let wanted = Search {
-        operatories: practice.operatories.clone(),
-        duration: practice.duration,
-        limit: practice.limit,
-        own: practice.own.clone(),
-        ..Search::any(treatment, practice.range, practice.asker)
-    };
+    let wanted = practice.search(&book);
     let now = practice.now;
     let expected = reference::slots(&practice, &book, &wanted);
     let limited: Vec<Plain> = expected.iter().take(wanted.limit).cloned().collect();
@@ -153,14 +146,7 @@ fn over_many_the_same_is_found_as_one_by_one() {
     for seed in first..=first.saturating_add(count) {
         let practice = Practice::of_many(seed);
         let book = RuleBook::new(practice.rows.clone()).unwrap();
-        let treatment = &book.treatments[&practice.treatment];
-        let wanted = Search {
-            operatories: practice.operatories.clone(),
-            duration: practice.duration,
-            limit: practice.limit,
-            own: practice.own.clone(),
-            ..Search::any(treatment, practice.range, practice.asker)
-        };
+        let wanted = practice.search(&book);
         let agree = || {
             let one_by_one = with(&book, &wanted, practice.now, &practice, None, false).unwrap();
             let expected = plain(&one_by_one);

@@ -13,9 +13,11 @@ use schema::span::{DAY, Minute, Span};
 use uuid::Uuid;
 
 use super::history::taken;
+use crate::scheduling::availability::Search;
 use crate::scheduling::diary::{Diary, Own};
 use crate::scheduling::gaps::WORTHWHILE;
 use crate::scheduling::placement::Asker;
+use crate::scheduling::rulebook::RuleBook;
 use crate::scheduling::timeline::Timeline;
 use crate::scheduling::zone::Zone;
 pub use rules::plain;
@@ -96,6 +98,18 @@ pub fn id(kind: u128, number: usize) -> Uuid {
 }
 
 impl Practice {
+    /// What is wanted of it, at anybody.
+    pub fn search<'a>(&self, book: &'a RuleBook) -> Search<'a> {
+        let treatment = &book.treatments[&self.treatment];
+        Search {
+            operatories: self.operatories.clone(),
+            duration: self.duration,
+            limit: self.limit,
+            own: self.own.clone(),
+            ..Search::any(treatment, self.range, self.asker)
+        }
+    }
+
     pub fn random(seed: u64) -> Self {
         let mut random = Random(seed);
         let size = Size::few(&mut random);
