@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ::deadpool::managed::QueueMode;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{self, BuildError, Pool};
 use diesel_async::pooled_connection::{
@@ -97,6 +98,8 @@ pub fn pool(url: &str, role: Role, size: usize) -> Result<ConnectionPool, BuildE
     });
     Pool::builder(AsyncDieselConnectionManager::new_with_config(url, config))
         .max_size(size)
+        // Whoever was used last: its process in the database has plans and pages at hand.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(POOL_WAIT))
         .create_timeout(Some(POOL_WAIT))
         .runtime(::deadpool::Runtime::Tokio1)
