@@ -3,6 +3,7 @@
 mod holding;
 mod instead;
 mod start;
+mod threads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

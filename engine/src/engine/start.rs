@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use actix::{Arbiter, ArbiterHandle};
+use actix::ArbiterHandle;
 use schema::connection::{Role, connect};
 use schema::epoch;
 use schema::ids::CalendarId;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
+use super::threads::Threads;
 use super::{Engine, Inner, Parts};
 use crate::bus::{self, Bus};
 use crate::clock::Clock;
@@ -57,10 +58,7 @@ impl Engine {
         let node = Uuid::new_v4();
         let store = Postgres::new(url, settings.readers).map_err(|e| failed(&e))?;
         let pool = store.pool().clone();
-        let threads: Vec<Arbiter> = (0..settings.arbiters.max(1))
-            .map(|_| Arbiter::new())
-            .collect();
-        let arbiters = threads.iter().map(Arbiter::handle).collect();
+        let threads = Threads::start(settings.arbiters);
         let housekeeping = (settings.keep, settings.housekeeping_every);
         let bus = match &settings.redis_url {
             Some(redis) => {
@@ -68,23 +66,12 @@ impl Engine {
                 let channel = format!("denticloud:{epoch}:{database}");
                 let (bus, carrying) =
                     bus::redis::bus(node, redis, channel).map_err(|e| failed(&e))?;
-                if let Some(thread) = threads.first() {
-                    thread.spawn(carrying);
-                }
+                threads.background.spawn(carrying);
                 bus
             }
             None => Bus::silent(node),
         };
-        let engine = Self::assemble(
-            Arc::new(store),
-            bus,
-            epoch,
-            settings,
-            clock,
-            arbiters,
-            threads,
-        );
-        let engine = engine.await?;
+        let engine = Self::assemble(Arc::new(store), bus, epoch, settings, clock, threads).await?;
 
         let (keep, every) = housekeeping;
         let housekeeper = Housekeeper {
@@ -118,7 +105,9 @@ impl Engine {
         clock: Clock,
         arbiters: Vec<ArbiterHandle>,
     ) -> Result<Self, StartError> {
-        Self::assemble(store, bus, epoch, settings, clock, arbiters, Vec::new()).await
+        let none = || StartError("no thread to run on".to_owned());
+        let threads = Threads::shared(arbiters).ok_or_else(none)?;
+        Self::assemble(store, bus, epoch, settings, clock, threads).await
     }
 
     async fn assemble(
@@ -127,12 +116,14 @@ impl Engine {
         epoch: Uuid,
         settings: Settings,
         clock: Clock,
-        arbiters: Vec<ArbiterHandle>,
-        threads: Vec<Arbiter>,
+        threads: Threads,
     ) -> Result<Self, StartError> {
-        let Some(background) = arbiters.first().cloned() else {
-            return Err(StartError("no thread to run on".to_owned()));
-        };
+        let Threads {
+            actors,
+            background,
+            writers: committing,
+            own,
+        } = threads;
         let failed = |error: diesel::result::Error| StartError(error.to_string());
         let mut session = store.session().await.map_err(failed)?;
         // Before anything is loaded, so that no change falls between loading and polling.
@@ -141,7 +132,7 @@ impl Engine {
         let node = bus.node();
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
         let registry = Arc::new(Registry::new(
-            arbiters.clone(),
+            actors.clone(),
             settings.patient_shards,
             settings.mailbox_max,
             settings.idle_after,
@@ -151,7 +142,7 @@ impl Engine {
         let (stopping, stopped) = watch::channel(false);
 
         let mut writers = Vec::new();
-        for number in 0..settings.writers.max(1) {
+        for _ in 0..settings.writers.max(1) {
             let writer = Writer {
                 store: Arc::clone(&store),
                 node,
@@ -164,7 +155,7 @@ impl Engine {
             };
             let (ended, end) = oneshot::channel();
             writers.push(end);
-            arbiters[number % arbiters.len()].spawn(async move {
+            committing.spawn(async move {
                 writer.run().await;
                 let _ = ended.send(());
             });
@@ -222,8 +213,8 @@ impl Engine {
                 shelves: Shelves::default(),
             },
             epoch,
-            arbiters,
-            threads,
+            arbiters: actors,
+            threads: own,
             next_arbiter: AtomicUsize::new(0),
             warm: AtomicBool::new(false),
             stopping,

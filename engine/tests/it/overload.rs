@@ -12,7 +12,7 @@ use schema::test_db::practice::Size;
 use tokio::sync::oneshot;
 
 use super::session::{HELD_UP, count, run, until};
-use super::support::{World, settings};
+use super::support::{World, settings, start};
 
 const SIZE: Size = Size {
     dentists: 1,
@@ -124,11 +124,12 @@ async fn a_calendars_mailbox_has_a_bound() {
     let dentist = world.practice.dentists[0].1;
     let (_, following) = world.engine.follow(dentist, jam).await.unwrap();
 
-    // The only thread stands still in the first booking's publication; meanwhile commands gather,
-    // and when it goes on they all ask the operatory before that may answer any.
-    let engine = world.engine.clone();
+    // The actors' only thread stands still while it tells of what another process has booked; meanwhile
+    // commands gather, and when it goes on they all ask the operatory before that may answer any.
+    let elsewhere = start(&world.db.url, settings()).await;
     let first = world.request(Command::Book(world.book(0, 0, world.at(1, 8, 0))));
-    let first = actix_rt::spawn(async move { engine.execute(first).await });
+    elsewhere.execute(first).await.unwrap();
+    elsewhere.stop().await;
     has_begun.await.unwrap();
     let ask = |patient: usize| {
         let nth = i64::try_from(patient).unwrap();
@@ -144,7 +145,6 @@ async fn a_calendars_mailbox_has_a_bound() {
         assert!(poll!(one).is_pending());
     }
     end.send(()).unwrap();
-    first.await.unwrap().unwrap();
     let answers = join_all(asked).await;
     let busy = answers.iter().filter(|answer| is_busy(answer)).count();
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
