@@ -24,7 +24,7 @@ pub struct Load {
     pub dentists: u64,
     /// Seconds before, that are not measured; half-way the database looks at how its tables have
     /// grown
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 5)]
     pub warm_up: u64,
     /// `max`, or commands a second at random times, whatever the answers, or `half`: first `max`,
     /// then half of what that came to
@@ -37,7 +37,7 @@ impl Default for Load {
         Self {
             tenants: 50,
             dentists: 2,
-            warm_up: 2,
+            warm_up: 5,
             rate: Speed::Half,
         }
     }

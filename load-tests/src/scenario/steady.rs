@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "day")]
     pub mix: Mix,
     /// Seconds that are measured
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 30)]
     pub seconds: u64,
 }
 
@@ -37,7 +37,7 @@ impl Default for Options {
             load: Load::default(),
             swarm: Swarm::default(),
             mix: Mix::Day,
-            seconds: 15,
+            seconds: 30,
         }
     }
 }
