@@ -61,7 +61,7 @@ struct Inner {
     epoch: Uuid,
     permits: Arc<Semaphore>,
     arbiters: Vec<ArbiterHandle>,
-    /// Those of `arbiters` that are this engine's own.
+    /// Those that end with the engine: its own of `arbiters`, and the writers'.
     threads: Vec<Arbiter>,
     next_arbiter: AtomicUsize,
     warm: AtomicBool,

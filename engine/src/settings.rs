@@ -12,7 +12,7 @@ use crate::tokens::HolderTokens;
 pub struct Settings {
     /// Threads that calendars' actors and commands run on.
     pub arbiters: usize,
-    /// Connections that commit; each owns one batch at a time.
+    /// Connections that commit; each owns one batch at a time. All are on one more thread.
     pub writers: usize,
     /// Connections for loading and reading, shared.
     pub readers: usize,
